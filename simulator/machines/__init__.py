@@ -1,0 +1,1 @@
+"""Descriptions of hardware: systolic cores and SIMT machines, as validated data."""

@@ -1,0 +1,191 @@
+"""Per-instruction timing primitives: how long a unit is occupied, when the last write lands, a FIFO's hop.
+
+These numbers are written once, here; each engine composes them on its own (events, recurrence), and the RTL holds
+none of them. ``docs/timing.md`` defines every term. All values are cycles.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.isa import REDUCING, Flag, Function, Opcode, Records
+from simulator.machines.systolic import SystolicMachine
+from simulator.units import ceil_div
+
+Cycles = npt.NDArray[np.int64]
+
+DISPATCH_TO_ISSUE = 1  # an instruction dispatched in cycle d can issue in cycle d + 1
+REFILL_AFTER_ISSUE = 1  # a queue slot freed by an issue in cycle s can be dispatched into in cycle s + 1
+ITERATIVE_WRITE = 1  # from the last cycle of an iterative function to the cycle after its write
+
+_ITERATIVE = {
+    Function.DIVIDE: "divide_cycles",
+    Function.SQRT: "sqrt_cycles",
+    Function.EXP: "table_cycles",
+    Function.LOG: "table_cycles",
+    Function.TANH: "table_cycles",
+}
+
+
+class InstructionTimes(NamedTuple):
+    """Two numbers per instruction.
+
+    ``occupancy``: the unit can issue its next instruction at ``start + occupancy``.
+    ``latency``: without anyone in the way, ``end = start + latency``.
+    """
+
+    occupancy: Cycles
+    latency: Cycles
+
+
+class ArrayTimes(NamedTuple):
+    """Constants of the array, all relative to the cycle in which a row or weight line enters it."""
+
+    operand: int  # issue of a MATMUL to its first row at the array (unified buffer read)
+    weight_lines: int  # cycles a tile's weights take through the top of the array
+    weights_before_rows: int  # first weight line to the earliest first row of the tile
+    rows_before_weights: int  # release of the weight registers to the earliest next first weight line
+    result: int  # a row's entry to its complete, de-skewed result at the array's edge
+    accumulate: int  # two MATMULs' starts, when the second accumulates
+
+
+def row_delay(machine: SystolicMachine) -> int:
+    """Delay of a partial sum per row of PEs."""
+    unit = machine.matrix_unit
+    return unit.pe_latency_cycles + unit.vertical_hop_cycles - 1
+
+
+def array_times(machine: SystolicMachine) -> ArrayTimes:
+    """The array's constants; ``docs/timing.md`` derives them."""
+    unit = machine.matrix_unit
+    delay, hop = row_delay(machine), unit.vertical_hop_cycles
+    result = unit.rows * delay + (unit.cols - 1) * unit.horizontal_hop_cycles
+    return ArrayTimes(
+        operand=machine.unified_buffer.read_latency_cycles,
+        weight_lines=unit.rows,
+        weights_before_rows=1 + (unit.rows - 1) * max(0, 1 + hop - delay),
+        rows_before_weights=1 + (unit.rows - 1) * max(0, delay - 1 - hop),
+        result=result,
+        accumulate=machine.accumulators.adder_latency_cycles,
+    )
+
+
+def weight_release(machine: SystolicMachine, rows: int) -> int:
+    """Issue of the releasing MATMUL (``rows`` long) to the earliest next first weight line.
+
+    With two weight buffers the MATMUL that swaps releases; otherwise the one flagged ``RELEASE``.
+    """
+    unit, array = machine.matrix_unit, array_times(machine)
+    if not unit.overlap:
+        return array.operand + rows - 1 + array.result
+    if unit.weight_buffers == 2:
+        return array.operand + array.rows_before_weights
+    return array.operand + rows - 1 + array.rows_before_weights
+
+
+def releases_at_swap(machine: SystolicMachine) -> bool:
+    """Whether the swap itself, not the last use of the old weights, frees the registers being loaded."""
+    return machine.matrix_unit.overlap and machine.matrix_unit.weight_buffers == 2
+
+
+def instruction_times(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    """Occupancy and latency of every instruction of a Program."""
+    occupancy = np.ones(len(records), dtype=np.int64)
+    latency = np.ones(len(records), dtype=np.int64)
+    for opcode in Opcode:
+        chosen = np.flatnonzero(records["opcode"] == opcode)
+        if len(chosen):
+            times = _BY_OPCODE[opcode](machine, records[chosen])
+            occupancy[chosen], latency[chosen] = times
+    return InstructionTimes(occupancy, latency)
+
+
+def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
+    """Bytes that LOAD and STORE move, whole lines."""
+    lines = records["rows"].astype(np.int64) * records["panels"]
+    return lines * machine.line_elements << records["item"].astype(np.int64)
+
+
+def _transfer_cycles(machine: SystolicMachine, records: Records) -> Cycles:
+    to_host = (records["flags"] & Flag.HOST) != 0
+    host, hbm = machine.host_link.bytes_per_cycle, machine.hbm.bytes_per_cycle
+    n_bytes = transfer_bytes(machine, records)
+    numerator = np.where(to_host, host.numerator, hbm.numerator)
+    denominator = np.where(to_host, host.denominator, hbm.denominator)
+    return -(-n_bytes * denominator // numerator)
+
+
+def _load(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    occupancy = _transfer_cycles(machine, records)
+    to_host = (records["flags"] & Flag.HOST) != 0
+    latency = np.where(to_host, machine.host_link.latency_cycles, machine.hbm.latency_cycles)
+    return InstructionTimes(occupancy, occupancy + latency)
+
+
+def _store(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    occupancy = _transfer_cycles(machine, records)
+    return InstructionTimes(occupancy, occupancy + machine.unified_buffer.read_latency_cycles)
+
+
+def _wload(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    occupancy = np.full(len(records), machine.matrix_unit.rows, dtype=np.int64)
+    return InstructionTimes(occupancy, occupancy + machine.unified_buffer.read_latency_cycles)
+
+
+def _matmul(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    unit, array = machine.matrix_unit, array_times(machine)
+    rows = records["rows"].astype(np.int64)
+    if unit.dataflow == "os":
+        interval = unit.pe_latency_cycles
+        corner = (unit.rows - 1) * unit.vertical_hop_cycles + (unit.cols - 1) * unit.horizontal_hop_cycles
+        return InstructionTimes(rows * interval, array.operand + rows * interval + corner)
+    after_last_row = array.result + machine.accumulators.adder_latency_cycles
+    return InstructionTimes(rows, array.operand + rows - 1 + after_last_row)
+
+
+def _drain(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    occupancy = np.full(len(records), machine.matrix_unit.rows, dtype=np.int64)
+    return InstructionTimes(occupancy, occupancy - 1 + machine.accumulators.adder_latency_cycles)
+
+
+def _transpose(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    occupancy = records["rows"].astype(np.int64) + records["tail"]
+    return InstructionTimes(occupancy, occupancy + machine.unified_buffer.read_latency_cycles)
+
+
+def _vec(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    unit = machine.vector_unit
+    beats = ceil_div(machine.line_elements, unit.lanes)
+    rows, panels = records["rows"].astype(np.int64), records["panels"].astype(np.int64)
+    interval = np.ones(len(records), dtype=np.int64)
+    write = np.full(len(records), unit.alu_latency_cycles, dtype=np.int64)
+    for function, field in _ITERATIVE.items():
+        chosen = records["function"] == function
+        interval[chosen], write[chosen] = getattr(unit, field), ITERATIVE_WRITE
+    latency = machine.unified_buffer.read_latency_cycles + rows * panels * beats * interval + write
+    # A reduction's next row needs the sum so far: a row takes the adder's latency, or its beats if they are more.
+    reducing = np.isin(records["function"], list(REDUCING))
+    row_cycles = max(beats, unit.alu_latency_cycles)
+    reduction = machine.unified_buffer.read_latency_cycles + panels * (rows * row_cycles + beats)
+    latency = np.where(reducing, reduction, latency)
+    return InstructionTimes(latency, latency)  # the next instruction waits for the last write
+
+
+def _halt(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    one = np.ones(len(records), dtype=np.int64)
+    return InstructionTimes(one, one)
+
+
+_BY_OPCODE = {
+    Opcode.LOAD: _load,
+    Opcode.STORE: _store,
+    Opcode.WLOAD: _wload,
+    Opcode.MATMUL: _matmul,
+    Opcode.DRAIN: _drain,
+    Opcode.TRANSPOSE: _transpose,
+    Opcode.VEC: _vec,
+    Opcode.HALT: _halt,
+}
