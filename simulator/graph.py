@@ -177,8 +177,8 @@ class Graph:
 
     ``inputs`` maps an argument's path to its node; ``outputs`` a result's path to its node. ``carried`` maps
     an output path to the input path whose place it takes in the next step (parameters and state).
-    ``resident`` are the input paths that live in the machine's own memory between steps (carried ones, and
-    the parameters that ``predict`` only reads); all other inputs come over the host link at every step.
+    ``resident`` are the paths that live in the machine's own memory between steps (carried ones, and the
+    parameters that ``predict`` only reads); all other inputs come, and outputs go, over the host link at every step.
     """
 
     nodes: tuple[Node, ...]

@@ -1,0 +1,224 @@
+"""The time of one matrix multiplication, on a systolic core or on a SIMT machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from simulator.api.engines import time_program
+from simulator.compiler import compile_graph
+from simulator.compiler.array_program import (
+    accumulator_lines,
+    array_gemm,
+    buffer_granules,
+    compile_array_gemm,
+)
+from simulator.energy import simt_energy, systolic_energy
+from simulator.errors import ConfigError
+from simulator.graph import Graph, Node
+from simulator.isa import Opcode
+from simulator.machines.simt import SimtMachine
+from simulator.machines.systolic import SystolicMachine
+from simulator.metrics import measure
+from simulator.program import Program
+from simulator.simt import simulate_gemm
+from simulator.timing import array_times
+from simulator.trace import Trace
+
+SYSTOLIC_TYPES = ("bfloat16", "int8")
+SIMT_TYPES = ("bfloat16", "float16", "float32", "int8")
+MAX_DIMENSION = 1 << 20
+
+
+@dataclass(frozen=True)
+class GemmResult:
+    """``C[m,n] = A[m,k] B[k,n]``.
+
+    Units: cycles of the machine's clock; ``utilization`` is useful MACs over the peak of all cycles.
+    """
+
+    m: int
+    k: int
+    n: int
+    cycles: int
+    time_us: float
+    utilization: float
+    macs: int
+    bound: str
+    stalls: dict[str, int]
+    energy_pj: float
+    engine: str
+    machine: str
+    details: dict[str, Any]
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON of ``pulsetrain gemm``."""
+        named = vars(self).copy()
+        details = named.pop("details")
+        return {**named, **details}
+
+
+def gemm_graph(m: int, k: int, n: int, transa: bool, transb: bool, dtype: str) -> Graph:
+    """A graph of one matmul whose operands and result live in the machine's own memory."""
+    a_shape, b_shape = ((k, m) if transa else (m, k)), ((n, k) if transb else (k, n))
+    nodes = (
+        Node("input", (), a_shape, dtype, {"path": "a"}),
+        Node("input", (), b_shape, dtype, {"path": "b"}),
+        Node(
+            "matmul", (0, 1), (m, n), "int32" if dtype == "int8" else "float32",
+            {"transpose_a": transa, "transpose_b": transb},
+        ),
+    )  # fmt: skip
+    return Graph(nodes, {"a": 0, "b": 1}, {"c": 2}, resident=frozenset({"a", "b", "c"}), name="gemm")
+
+
+def check_shape(m: int, k: int, n: int) -> None:
+    """Raises:
+    ConfigError: a dimension is not from 1 to ``MAX_DIMENSION``.
+    """
+    for name, size in (("m", m), ("k", k), ("n", n)):
+        if not 1 <= size <= MAX_DIMENSION:
+            raise ConfigError(f"shape: {name} = {size}; an integer from 1 to {MAX_DIMENSION} is allowed")
+
+
+def gemm(
+    machine: SystolicMachine | SimtMachine,
+    m: int,
+    k: int,
+    n: int,
+    *,
+    transa: bool = False,
+    transb: bool = False,
+    dtype: str = "bfloat16",
+    engine: str = "event",
+) -> GemmResult:
+    """Time, utilization and energy of one GEMM. ``transa``, ``transb``: the operand is stored transposed.
+
+    On a systolic core operands come from HBM and the result goes back there. An array whose sizes are not powers of two is
+    timed alone, its operands laid out as it wants them (no transposes).
+
+    Raises:
+        ConfigError: a size or data type that the machine does not have.
+        CompileError: the GEMM does not fit the machine.
+    """
+    check_shape(m, k, n)
+    if isinstance(machine, SimtMachine):
+        return _simt(machine, m, k, n, transa, transb, dtype)
+    if dtype not in SYSTOLIC_TYPES:
+        raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
+    if machine.is_power_of_two:
+        program = compile_graph(gemm_graph(m, k, n, transa, transb, dtype), machine)
+    else:
+        program = compile_array_gemm(machine, m, k, n, dtype)
+    return _measured(machine, program, time_program(machine, program.records, engine), m, k, n)
+
+
+def _measured(
+    machine: SystolicMachine, program: Program, trace: Trace, m: int, k: int, n: int
+) -> GemmResult:
+    metrics = measure(machine, program, trace)
+    energy = systolic_energy(machine, metrics.counters)
+    return GemmResult(
+        m, k, n, metrics.cycles, metrics.time_us, metrics.utilization, metrics.macs, metrics.bound,
+        metrics.stalls, energy.energy_pj, metrics.engine, machine.name,
+        {"instructions": len(program), "hbm_bytes": metrics.counters.hbm_bytes},
+    )  # fmt: skip
+
+
+def _simt(
+    machine: SimtMachine, m: int, k: int, n: int, transa: bool, transb: bool, dtype: str
+) -> GemmResult:
+    if dtype not in SIMT_TYPES:
+        raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SIMT_TYPES)}")
+    kernel = simulate_gemm(machine, m, k, n, transa=transa, transb=transb, dtype=dtype)
+    energy = simt_energy(
+        machine.technology.process_nm, {dtype: m * k * n},
+        dram_bytes=kernel.bytes_dram, l2_bytes=kernel.bytes_l2,
+    )  # fmt: skip
+    return GemmResult(
+        m, k, n, kernel.cycles, kernel.time_us, kernel.utilization, m * k * n, kernel.bound, {},
+        energy.energy_pj, "simt", machine.name,
+        {"tile": str(kernel.tile), "blocks": kernel.blocks, "waves": kernel.waves, "occupancy": kernel.occupancy},
+    )  # fmt: skip
+
+
+# -- SCALE-Sim's counting rule --------------------------------------------------------------------------------------
+
+
+def scalesim_machine(machine: SystolicMachine, m: int, k: int, n: int) -> SystolicMachine:
+    """The array of ``machine`` as SCALE-Sim sees it: one weight buffer, no overlap, memories that never make it wait.
+
+    Rows, columns, dataflow and all latencies of the array stay as they are.
+    """
+    mapping = array_gemm(machine, m, k, n)
+    lines = max(machine.accumulators.lines, accumulator_lines(machine, mapping))
+    capacity = max(machine.unified_buffer.capacity_bytes, 4 * machine.line_elements * (lines + 8))
+    capacity += buffer_granules(machine, mapping, 1) * machine.line_elements
+    endless = Fraction(2**30)
+    return machine.model_copy(
+        update={
+            "matrix_unit": machine.matrix_unit.model_copy(update={"weight_buffers": 1, "overlap": False}),
+            "hbm": machine.hbm.model_copy(
+                update={"bytes_per_cycle": endless, "latency_cycles": 0, "capacity_bytes": 2**40 - 1}
+            ),
+            "unified_buffer": machine.unified_buffer.model_copy(update={"capacity_bytes": capacity}),
+            "accumulators": machine.accumulators.model_copy(update={"lines": lines}),
+            "weight_fifo": machine.weight_fifo.model_copy(update={"depth_tiles": 64}),
+            "sequencer": machine.sequencer.model_copy(update={"queue_depth": 4096}),
+        }
+    )
+
+
+def gemm_scalesim(
+    machine: SystolicMachine, m: int, k: int, n: int, *, dtype: str = "bfloat16", engine: str = "event"
+) -> GemmResult:
+    """The cycles that SCALE-Sim 3 reports for this GEMM, from a real Program and its Trace.
+
+    Counted from the first weight (os: operand) entering the array to the last result at its edge, as the index of the last cycle,
+    which is one less than their number. Output-stationary leaves the shift-out of the results out.
+
+    Source: SCALE-Sim v3, compute simulation without memory stalls.
+    """
+    check_shape(m, k, n)
+    if dtype not in SYSTOLIC_TYPES:
+        raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
+    ideal = scalesim_machine(machine, m, k, n)
+    program = compile_array_gemm(ideal, m, k, n, dtype)
+    trace = time_program(ideal, program.records, engine)
+    result = _measured(ideal, program, trace, m, k, n)
+    cycles = _array_cycles(ideal, program, trace) - 1
+    unit = machine.matrix_unit
+    utilization = result.macs / (unit.rows * unit.cols * (cycles + 1))
+    details = {**result.details, "folds": array_gemm(machine, m, k, n).folds, "compat": "scalesim"}
+    return GemmResult(
+        m, k, n, cycles, cycles / machine.clock.mhz, utilization, result.macs, "compute", result.stalls,
+        result.energy_pj, engine, machine.name, details,
+    )  # fmt: skip
+
+
+def _array_cycles(machine: SystolicMachine, program: Program, trace: Trace) -> int:
+    """Number of cycles from the first operand in to the last result at the array's edge, shift-outs left out."""
+    array = array_times(machine)
+    matmuls = program.records["opcode"] == Opcode.MATMUL
+    events = trace.events[matmuls]
+    if machine.matrix_unit.dataflow != "os":
+        rows = int(program.records["rows"][matmuls][-1])
+        last_result = int(events["start"][-1]) + array.operand + rows - 1 + array.result
+        return last_result - int(trace.shifts["start"][0])
+    # A chain of MATMULs up to a DRAIN is one fold: from its first operands in to its last sum.
+    opcodes = program.records["opcode"]
+    drains = trace.events[opcodes == Opcode.DRAIN]
+    total, first = 0, None
+    folds = iter(drains["start"])
+    upto = int(next(folds))
+    end = 0
+    for event in events:
+        if int(event["start"]) >= upto:
+            assert first is not None
+            total, first, upto = total + end - first, None, int(next(folds))
+        if first is None:
+            first = int(event["start"]) + array.operand
+        end = int(event["end"])
+    assert first is not None
+    return total + end - first

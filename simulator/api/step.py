@@ -1,0 +1,119 @@
+"""One step of a NumPy function on one machine: captured, compiled, timed and ready to be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from simulator.api.engines import time_program
+from simulator.capture import Captured, capture
+from simulator.compiler import compile_graph
+from simulator.energy import Energy, systolic_energy
+from simulator.graph import Array, Graph
+from simulator.machines.systolic import SystolicMachine
+from simulator.metrics import Metrics, measure
+from simulator.numerics.execute import Execution, Plan
+from simulator.program import Program
+from simulator.trace import Trace
+from simulator.validate import validate
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A function on a machine, for one set of argument shapes.
+
+    Program, Trace and metrics are made when they are first asked for; values do not need them.
+    """
+
+    function: Function
+    captured: Captured
+    machine: SystolicMachine
+    engine: str
+
+    @property
+    def graph(self) -> Graph:
+        """What the function computes."""
+        return self.captured.graph
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The whole-operation kernels in order."""
+        unit = self.machine.matrix_unit
+        return Plan(self.graph, rows=unit.rows, dataflow=unit.dataflow)
+
+    @cached_property
+    def program(self) -> Program:
+        """The validated instructions."""
+        program = compile_graph(self.graph, self.machine)
+        validate(program, self.machine)
+        return program
+
+    @cached_property
+    def trace(self) -> Trace:
+        """What happens when, in cycles."""
+        return time_program(self.machine, self.program.records, self.engine)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Cycles, stalls, traffic and utilization."""
+        return measure(self.machine, self.program, self.trace)
+
+    @cached_property
+    def energy(self) -> Energy:
+        """Energy of one execution."""
+        return systolic_energy(self.machine, self.metrics.counters)
+
+    def execute(self, arguments: tuple[Any, ...], *, keep: Any = None) -> tuple[Execution, Mapping[str, Any]]:
+        """The values of one execution, and the run-time numbers it was given."""
+        inputs, numbers = self.captured.flatten_arguments(arguments)
+        return self.plan.run(inputs, numbers, keep=keep), numbers
+
+    def result(self, execution: Execution, numbers: Mapping[str, Any]) -> Any:
+        """The execution's outputs as the function returns them."""
+        return self.captured.unflatten_outputs(execution.outputs, numbers)
+
+
+def build_step(
+    function: Function,
+    arguments: tuple[Any, ...],
+    machine: SystolicMachine,
+    *,
+    carry: Sequence[int] = (0, 1),
+    resident: Sequence[int] | None = None,
+    name: str = "step",
+    engine: str = "event",
+) -> Step:
+    """Captures ``function`` for arguments of these shapes.
+
+    ``carry``: positions of arguments whose new values are the first results (parameters, state). ``resident``: positions of
+    arguments that live in the machine's memory (default: ``carry``).
+
+    Raises:
+        CaptureError: the function uses something that the machine cannot do.
+    """
+    captured = capture(function, arguments, carry=carry, resident=resident, name=name)
+    return Step(function, captured, machine, engine)
+
+
+def shape_key(arguments: tuple[Any, ...]) -> Any:
+    """What arguments must share to share a graph: the shapes and types of all arrays, in their containers."""
+
+    def key(value: Any) -> Any:
+        if isinstance(value, dict):
+            return tuple((name, key(item)) for name, item in value.items())
+        if isinstance(value, list | tuple):
+            return tuple(key(item) for item in value)
+        shape = getattr(value, "shape", None)
+        return (shape, str(value.dtype)) if shape is not None else type(value).__name__
+
+    return key(arguments)
+
+
+def flat_inputs(step: Step, arguments: tuple[Any, ...]) -> dict[str, Array]:
+    """The arrays among the arguments by path."""
+    inputs, _ = step.captured.flatten_arguments(arguments)
+    return dict(inputs)

@@ -1,0 +1,5 @@
+"""The command ``pulsetrain``."""
+
+from simulator.cli.main import main
+
+__all__ = ["main"]

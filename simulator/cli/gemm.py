@@ -1,0 +1,204 @@
+"""``pulsetrain gemm``: one matrix multiplication, or a CSV of them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import dataflow_options, emit_json, json_option, machine_options
+from simulator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from simulator.api.gemm import GemmResult
+
+REQUIRED = ("m", "k", "n")
+OPTIONAL = ("transa", "transb", "dtype")
+RESULTS = ("cycles", "time_us", "utilization", "bound")
+
+
+@click.command()
+@machine_options()
+@click.option("--shape", metavar="M,K,N", help="C[m,n] = A[m,k] @ B[k,n].")
+@click.option("--csv", "csv_in", type=click.Path(), help="A table with columns m,k,n[,transa,transb,dtype].")
+@click.option("--out", type=click.Path(), help="Where the table with the results goes.")
+@dataflow_options
+@click.option("--dtype", default=None, help="bfloat16 or int8 (SIMT: also float16, float32).")
+@click.option("--transa", type=click.Choice(["N", "T"]), default="N", help="How A is stored.")
+@click.option("--transb", type=click.Choice(["N", "T"]), default="N", help="How B is stored.")
+@click.option("--compat", type=click.Choice(["scalesim"]), help="Count as another simulator does.")
+@json_option
+def command(machine: str, overrides: tuple[str, ...], shape: str | None, csv_in: str | None, **options: Any) -> None:
+    """Time matrix multiplications on a systolic core or a SIMT machine."""
+    from simulator.machines.loader import load_machine
+    from simulator.machines.simt import SimtMachine
+
+    if (shape is None) == (csv_in is None):
+        raise ConfigError("gemm: either --shape M,K,N or --csv IN --out OUT is needed")
+    if csv_in is not None and options["out"] is None:
+        raise ConfigError("gemm: --csv needs --out, where the results go")
+    dataflow = options["dataflow"]
+    described = load_machine(machine, overrides)
+    if isinstance(described, SimtMachine):
+        if dataflow is not None or options["compat"] is not None:
+            raise ConfigError(f"machine = {machine!r}: --dataflow and --compat are for systolic machines")
+    elif dataflow is not None:
+        described = load_machine(machine, (*overrides, f"matrix_unit.dataflow={dataflow}"))
+    solver = _Solver(described, options)
+    if shape is not None:
+        m, k, n = _parse_shape(shape)
+        _show(solver(m, k, n, options["transa"], options["transb"], options["dtype"] or "bfloat16"), options)
+    else:
+        assert csv_in is not None
+        rows, columns = read_table(Path(csv_in), options)
+        _solve_table(solver, rows, columns, Path(options["out"]), options)
+
+
+class _Solver:
+    """Solves one row; equal rows are solved once."""
+
+    def __init__(self, machine: Any, options: dict[str, Any]) -> None:
+        self._machine, self._compat, self._engine = machine, options["compat"], options["engine"]
+        self._solved: dict[tuple[Any, ...], GemmResult] = {}
+
+    def __call__(self, m: int, k: int, n: int, transa: str, transb: str, dtype: str) -> GemmResult:
+        from simulator.api.gemm import gemm, gemm_scalesim
+
+        key = (m, k, n, transa, transb, dtype)
+        if key not in self._solved:
+            if self._compat is not None:
+                result = gemm_scalesim(self._machine, m, k, n, dtype=dtype, engine=self._engine)
+            else:
+                result = gemm(
+                    self._machine, m, k, n, transa=transa == "T", transb=transb == "T", dtype=dtype,
+                    engine=self._engine,
+                )  # fmt: skip
+            self._solved[key] = result
+        return self._solved[key]
+
+
+def _parse_shape(text: str) -> tuple[int, int, int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(part.lstrip("-").isdigit() and part.isascii() for part in parts):
+        raise ConfigError(f"shape = {text!r}: three integers M,K,N are allowed")
+    m, k, n = map(int, parts)
+    return m, k, n
+
+
+def _show(result: GemmResult, options: dict[str, Any]) -> None:
+    if options["as_json"]:
+        emit_json(result.summary())
+        return
+    click.echo(f"{result.machine}: C[{result.m},{result.n}] = A[{result.m},{result.k}] @ B[{result.k},{result.n}]")
+    click.echo(f"  cycles       {result.cycles:,}  ({result.time_us:,.3f} us)")
+    click.echo(f"  utilization  {result.utilization:.2%}  of {result.macs:,} MACs")
+    click.echo(f"  bound        {result.bound}")
+    for reason, cycles in result.stalls.items():
+        if cycles:
+            click.echo(f"  stall        {reason}: {cycles:,} cycles")
+    click.echo(f"  energy       {result.energy_pj / 1e6:,.3f} uJ")
+
+
+def read_table(path: Path, options: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows and column names of a table of GEMMs, every cell checked.
+
+    Raises:
+        ConfigError: names file, line, column and value.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            reader = csv.DictReader(handle)
+            columns = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = columns
+            missing = [name for name in REQUIRED if name not in columns]
+            if missing:
+                raise ConfigError(f"{path}: column {missing[0]} is missing; {','.join(REQUIRED)} are needed")
+            unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
+            if unknown:
+                raise ConfigError(
+                    f"{path}: unknown column {unknown[0]!r}; {','.join((*REQUIRED, *OPTIONAL))} are allowed"
+                )
+            if len(set(columns)) != len(columns):
+                raise ConfigError(f"{path}: a column is named twice in {','.join(columns)}")
+            rows = []
+            for row in reader:
+                _check_row(path, reader.line_num, row, columns)
+                rows.append(row)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+    if not rows:
+        raise ConfigError(f"{path}: no rows below the header")
+    return rows, columns
+
+
+def _check_row(path: Path, line: int, row: dict[str, Any], columns: list[str]) -> None:
+    from simulator.api.gemm import MAX_DIMENSION
+
+    if None in row or None in row.values():
+        raise ConfigError(f"{path}:{line}: {len(columns)} columns are needed")
+    for name in columns:
+        row[name] = row[name].strip()
+    for name in REQUIRED:
+        value = row[name]
+        if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= MAX_DIMENSION:
+            raise ConfigError(f"{path}:{line}: {name} = {value!r}; an integer from 1 to {MAX_DIMENSION} is allowed")
+    for name in ("transa", "transb"):
+        if name in columns and row[name] not in ("N", "T", ""):
+            raise ConfigError(f"{path}:{line}: {name} = {row[name]!r}; N or T is allowed")
+
+
+def _solve_table(
+    solver: _Solver, rows: list[dict[str, str]], columns: list[str], out: Path, options: dict[str, Any]
+) -> None:
+    """Writes the results beside the input columns, a row per row, in order; the file appears when it is whole."""
+    from tqdm import tqdm
+
+    default = options["dtype"] or "bfloat16"
+    results: list[GemmResult] = []
+    handle = _temporary_beside(out)
+    try:
+        with handle:
+            writer = csv.writer(handle)
+            writer.writerow([*columns, *RESULTS])
+            for row in tqdm(rows, unit="GEMM", file=sys.stderr, disable=None, leave=False):
+                result = solver(
+                    int(row["m"]), int(row["k"]), int(row["n"]), row.get("transa") or options["transa"],
+                    row.get("transb") or options["transb"], row.get("dtype") or default,
+                )  # fmt: skip
+                results.append(result)
+                writer.writerow(
+                    [*(row[name] for name in columns), result.cycles, f"{result.time_us:.6g}",
+                     f"{result.utilization:.6g}", result.bound]
+                )  # fmt: skip
+        os.replace(handle.name, out)
+    except BaseException:
+        Path(handle.name).unlink(missing_ok=True)
+        raise
+    total = {
+        "rows": len(rows), "cycles": sum(result.cycles for result in results),
+        "time_us": sum(result.time_us for result in results), "macs": sum(result.macs for result in results),
+        "energy_pj": sum(result.energy_pj for result in results), "engine": results[0].engine,
+        "machine": results[0].machine, "out": str(out),
+    }  # fmt: skip
+    if options["as_json"]:
+        emit_json(total)
+    else:
+        click.echo(f"{total['machine']}: {len(rows):,} GEMMs, {total['cycles']:,} cycles in all, written to {out}")
+
+
+def _temporary_beside(out: Path) -> Any:
+    if out.is_dir():
+        raise ConfigError(f"out = {str(out)!r}: a file is needed, this is a folder")
+    try:
+        return tempfile.NamedTemporaryFile(
+            "w", newline="", encoding="utf-8", dir=out.parent, prefix=f".{out.name}.", delete=False
+        )
+    except OSError as error:
+        raise ConfigError(f"out = {str(out)!r}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,52 @@
+"""``pulsetrain machines``: presets, and where every number of one comes from."""
+
+from __future__ import annotations
+
+import click
+
+from simulator.cli.options import emit_json, json_option
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--set", "overrides", multiple=True, metavar="UNIT.FIELD=VALUE", help="Override a number.")
+@json_option
+def command(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """List the presets, or every number of NAME (a preset or a machine file) with its source."""
+    from simulator.errors import ConfigError
+    from simulator.machines.loader import list_presets, load_machine
+    from simulator.machines.provenance import provenance
+
+    if name is None:
+        if overrides:
+            raise ConfigError("machines: --set needs a machine")
+        presets = list_presets()
+        if as_json:
+            emit_json({"machines": [preset._asdict() for preset in presets]})
+            return
+        width = max(len(preset.name) for preset in presets)
+        for preset in presets:
+            click.echo(f"{preset.name:{width}s}  {preset.kind:8s}  {preset.description}")
+        return
+    machine = load_machine(name, overrides)
+    numbers = provenance(machine)
+    if as_json:
+        emit_json(
+            {
+                "machine": machine.name, "kind": machine.kind, "description": machine.description,
+                "fields": [number._asdict() | {"value": _plain(number.value)} for number in numbers],
+            }
+        )  # fmt: skip
+        return
+    click.echo(f"{machine.name} ({machine.kind}): {machine.description}")
+    for number in numbers:
+        unit = f" {number.unit}" if number.unit else ""
+        click.echo(f"\n{number.field} = {number.value}{unit}")
+        if number.meaning:
+            click.echo(f"    {number.meaning}")
+        click.echo(f"    source: {number.source}")
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it; a fraction is its text."""
+    return value if isinstance(value, bool | int | float | str) else str(value)

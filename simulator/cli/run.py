@@ -1,0 +1,226 @@
+"""``pulsetrain run``: the main job."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import (
+    Workload,
+    dataflow_options,
+    emit_json,
+    json_option,
+    load_systolic,
+    machine_options,
+    make_workload,
+    one_line,
+    workload_options,
+)
+from simulator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from workloads.datasets import Dataset
+
+    from simulator.api.checks import CheckPlan
+    from simulator.api.training import StepInput, Training
+    from simulator.machines.simt import SimtMachine
+    from simulator.machines.systolic import SystolicMachine
+    from simulator.report import RunRecord
+
+MANY_MACS = 20_000_000_000  # multiply-accumulates of a run above which not every step is emulated by default
+SAMPLED_EVERY = 100
+
+
+@click.command()
+@machine_options("tpu_v2")
+@click.option("--dataset", default="digits", show_default=True, metavar="digits|fashion-mnist|synthetic|FOLDER",
+              help="What to learn; a FOLDER holds idx files.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1, 1_000_000), default=20, show_default=True)
+@workload_options
+@dataflow_options
+@click.option("--against", default="v100", show_default=True, metavar="SIMT|none", help="GPU to compare with.")
+@click.option("--check", default=None, metavar="all|N|final",
+              help="Which steps the emulation repeats (default: all; every 100th of a long run).")  # fmt: skip
+@click.option("--out", default="report", show_default=True, type=click.Path(), help="Folder of the report.")
+@json_option
+def command(
+    machine: str,
+    overrides: tuple[str, ...],
+    dataset: str,
+    epochs: int,
+    dataflow: str | None,
+    engine: str,
+    against: str,
+    check: str | None,
+    out: str,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Train a network on the simulated machine, check every number, compare with a GPU, write a report."""
+    from workloads import datasets, train
+
+    from simulator.report import check_folder, results, write_report
+
+    systolic = load_systolic(machine, overrides, dataflow)
+    simt = _load_simt(against)
+    check_folder(Path(out))
+    with one_line():
+        data = datasets.load(dataset, options["seed"])
+    workload = make_workload(data.features, data.classes, options)
+    with one_line():
+        train.check_fit(workload.config, data)
+        steps = train.steps_per_epoch(len(data.train_x), workload.batch) * epochs
+    plan = _check_plan(check, workload, epochs * len(data.train_x))
+    configuration = {
+        **workload.described, "dataset": dataset, "epochs": epochs, "check": check or f"every {plan.every}",
+        "engine": engine, "against": against, "machine": systolic.model_dump(mode="json", exclude={"sources"}),
+    }  # fmt: skip
+    run, history = _train(systolic, workload, data, epochs, steps, plan, engine)
+    if not run.steps:
+        raise KeyboardInterrupt
+    record = _record(run, history, data, workload, configuration, simt)
+    page = write_report(record, Path(out))
+    if as_json:
+        emit_json({**results(record), "report": str(page)})
+    else:
+        _show(record, page)
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return 0 if record.passed else 1
+
+
+def _load_simt(name: str) -> SimtMachine | None:
+    from simulator.machines.loader import load_machine
+    from simulator.machines.simt import SimtMachine
+
+    if name == "none":
+        return None
+    machine = load_machine(name)
+    if not isinstance(machine, SimtMachine):
+        raise ConfigError(f"against = {name!r}: a SIMT machine or none is allowed, this is a systolic machine")
+    return machine
+
+
+def _check_plan(text: str | None, workload: Workload, samples: int) -> CheckPlan:
+    from simulator.api.checks import CheckPlan
+
+    if text is not None:
+        return CheckPlan.parse(text)
+    widths = workload.config.widths
+    macs = 3 * samples * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    return CheckPlan(1 if macs <= MANY_MACS else SAMPLED_EVERY)
+
+
+def _inputs(workload: Workload, data: Dataset, epochs: int, steps: int) -> Iterator[StepInput]:
+    """What every step is given, in the order in which plain NumPy trains."""
+    from simulator.api.training import StepInput
+    from workloads import schedules, train
+
+    with one_line():
+        schedule = schedules.parse(workload.schedule, workload.lr, steps)
+    for step in train.steps(workload.config, data, epochs, workload.batch, schedule, workload.seed):
+        yield StepInput(step.epoch, len(step.x), (step.x, step.y, step.masks, step.lr, step.t))
+
+
+def _train(
+    machine: SystolicMachine,
+    workload: Workload,
+    data: Dataset,
+    epochs: int,
+    steps: int,
+    plan: CheckPlan,
+    engine: str,
+) -> tuple[Training, Any]:
+    from tqdm import tqdm
+    from workloads import mlp, schedules, train
+
+    from simulator.api.training import Evaluation
+    from simulator.api.training import train as train_on_machine
+
+    params = train.initial_params(workload.config, workload.initializer, workload.seed)
+    state = mlp.init_state(workload.optimizer, params)
+    with one_line():
+        schedule = schedules.parse(workload.schedule, workload.lr, steps)
+    _note("training the same network in plain NumPy, for comparison")
+    history = train.train_numpy(
+        workload.config, workload.optimizer, data, epochs, workload.batch, schedule, workload.seed,
+        workload.initializer,
+    )  # fmt: skip
+    _note(f"training on the simulated {machine.name}")
+    with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
+
+        def progress(item: StepInput, loss: float) -> None:
+            bar.set_postfix_str(f"epoch {item.epoch + 1}, loss {loss:.4f}", refresh=False)
+            bar.update()
+
+        run = train_on_machine(
+            mlp.make_train_step(workload.config, workload.optimizer), params, state,
+            _inputs(workload, data, epochs, steps), machine,
+            evaluation=Evaluation(mlp.make_predict(workload.config), data.test_x, data.test_y),
+            check=plan, engine=engine, progress=progress,
+        )  # fmt: skip
+    return run, history
+
+
+def _note(text: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(text, err=True)
+
+
+def _record(
+    run: Training,
+    history: Any,
+    data: Dataset,
+    workload: Workload,
+    configuration: dict[str, Any],
+    simt: SimtMachine | None,
+) -> RunRecord:
+    from simulator.report.build import curve, record_of
+
+    _note("writing the report")
+    widths = "-".join(map(str, workload.config.widths))
+    return record_of(
+        run, title=f"{data.name}, {widths}", configuration=configuration,
+        command=shlex.join(["pulsetrain", *_arguments()]),
+        numpy_curve=curve("NumPy float32", history.losses, history.accuracies), against=simt,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def _arguments() -> list[str]:
+    context = click.get_current_context()
+    given: list[str] = [context.info_name or "run"]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        source = context.get_parameter_source(parameter.name or "")
+        if source is None or source.name == "DEFAULT" or parameter.name in ("as_json", "out"):
+            continue
+        for item in value if isinstance(value, tuple) else (value,):
+            given.append(parameter.opts[0])
+            if not isinstance(item, bool):
+                given.append(str(item))
+    return given
+
+
+def _show(record: RunRecord, page: Path) -> None:
+    step = record.step.metrics
+    click.echo(f"{record.title} on {record.machine.name}: {record.steps:,} steps, {record.cycles:,} cycles")
+    click.echo(f"  test accuracy   {record.accuracy:.2%}   loss {record.loss:.4f}")
+    click.echo(f"  step            {step.cycles:,} cycles = {step.time_us:,.2f} us, utilization {step.utilization:.2%}")
+    if record.simt is not None:
+        other = record.simt.steps[0]
+        click.echo(
+            f"  {record.simt.machine:15s} {other.cycles:,} cycles = {other.time_us:,.2f} us, "
+            f"utilization {other.utilization:.2%}"
+        )
+    for check in record.checks:
+        mark = "ok" if check.passed else "FAILED"
+        click.echo(f"  check {check.name:9s} {mark}: {check.values:,} values, {check.differences:,} differences")
+    click.echo(f"  weights         {record.weights_different:,} of {record.weights:,} differ from the emulation")
+    click.echo(f"report: {page}")

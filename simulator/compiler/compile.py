@@ -1,0 +1,120 @@
+"""The compiler's front door: a graph and a machine in, a Program out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.compiler.lower import Lowerer
+from simulator.compiler.schedule import Schedule
+from simulator.compiler.tensors import Tensor
+from simulator.errors import CompileError
+from simulator.graph import Array, Graph
+from simulator.machines.systolic import SystolicMachine
+from simulator.program import Placement, Program, Space
+
+
+class _Memory:
+    """Off-chip spaces, filled from the bottom."""
+
+    def __init__(self) -> None:
+        self.size = dict.fromkeys(Space, 0)
+        self.placements: list[Placement] = []
+
+    def place(self, tensor: Tensor, path: str, space: Space, address: int | None = None) -> Placement:
+        """A place for a tensor, at a given address or behind what is there."""
+        at = self.size[space] if address is None else address
+        placement = Placement(path, space, at, tensor.rows, tensor.cols, tensor.dtype)
+        granules = (tensor.rows * tensor.panels << tensor.item) + 3 & ~3
+        self.size[space] = max(self.size[space], at + granules)
+        self.placements.append(placement)
+        return placement
+
+
+def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
+    """The Program that computes ``graph`` once on ``machine``.
+
+    Raises:
+        CompileError: the machine's sizes are not powers of two, or an operation or block does not fit it.
+    """
+    if not machine.is_power_of_two:
+        unit = machine.matrix_unit
+        raise CompileError(
+            f"matrix_unit.rows = {unit.rows}, matrix_unit.cols = {unit.cols}, vector_unit.lanes = "
+            f"{machine.vector_unit.lanes}: a whole core needs powers of two (other sizes: the array alone, by gemm)"
+        )
+    lowerer = Lowerer(graph, machine)
+    low = lowerer.run()
+    memory = _Memory()
+    homes: dict[int, Placement] = {}
+    number = {id(tensor): index for index, tensor in enumerate(low.tensors)}
+    by_first_block = {tensor.first_block: index for index, tensor in enumerate(low.tensors)}
+    unchanged = {path for path, source in graph.carried.items() if graph.outputs[path] == graph.inputs[source]}
+
+    for path, tensor in lowerer.inputs.items():
+        carried = path in graph.carried.values() and path not in unchanged
+        space = Space.HOST
+        if path in graph.resident:
+            space = Space.HBM_CURRENT if carried else Space.HBM
+        homes[number[id(tensor)]] = memory.place(tensor, path, space)
+    if lowerer.scalars is not None:
+        homes[number[id(lowerer.scalars)]] = memory.place(lowerer.scalars, "scalars", Space.HOST)
+
+    outputs: dict[int, list[Placement]] = {}
+    given = {tensor.first_block for tensor in lowerer.inputs.values()}
+    given |= {tensor.first_block for tensor, _ in lowerer.constants.values()}
+    for path, node in graph.outputs.items():
+        if path in unchanged:
+            continue
+        held = lowerer.value.get(node)
+        if held is None or held.first_block in given:
+            held = lowerer.own_copy(node)
+            by_first_block[held.first_block] = len(low.tensors) - 1
+        target = low.tensors[by_first_block[held.first_block]]
+        if path in graph.carried:
+            source = next(p for p in memory.placements if p.path == graph.carried[path])
+            placement = memory.place(target, path, Space.HBM_NEXT, source.address)
+        else:
+            space = Space.HBM if path in graph.resident else Space.HOST
+            placement = memory.place(target, path, space)
+        outputs.setdefault(by_first_block[held.first_block], []).append(placement)
+
+    constants: dict[str, Array] = {}
+    for name, (tensor, value) in lowerer.constants.items():
+        constants[name] = value
+        homes[number[id(tensor)]] = memory.place(tensor, name, Space.HBM)
+
+    names, name_of = _names(low.tensors)
+    schedule = Schedule(machine, low, homes, outputs, name_of, memory.size[Space.HBM])
+    emitter = schedule.run()
+    size = {**memory.size, Space.HBM: schedule.spill_address}
+    size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
+    _check_capacity(machine, size)
+    return Program(
+        records=emitter.records(),
+        operation=np.array(emitter.operation, dtype=np.int32),
+        traffic=np.array(emitter.traffic, dtype=np.uint8),
+        macs=np.array(emitter.macs, dtype=np.int64),
+        tensor=np.array(emitter.tensor, dtype=np.int32),
+        operations=tuple(low.operations),
+        tensors=tuple(names),
+        placements=(*memory.placements, *schedule.spills),
+        constants=constants,
+        memory_granules=size,
+        name=graph.name,
+    )
+
+
+def _names(tensors: list[Tensor]) -> tuple[list[str], list[int]]:
+    """Distinct names, and of every tensor the index of its name."""
+    index: dict[str, int] = {}
+    of_tensor = [index.setdefault(tensor.name, len(index)) for tensor in tensors]
+    return list(index), of_tensor
+
+
+def _check_capacity(machine: SystolicMachine, size: dict[Space, int]) -> None:
+    line = machine.line_elements
+    used = (size[Space.HBM] + size[Space.HBM_CURRENT] + size[Space.HBM_NEXT]) * line
+    if used > machine.hbm.capacity_bytes:
+        raise CompileError(
+            f"hbm.capacity_bytes = {machine.hbm.capacity_bytes}: parameters, state and spills need {used} bytes"
+        )
