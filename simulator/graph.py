@@ -133,12 +133,14 @@ class HostScalar:
 
     def evaluate(self, arguments: Mapping[str, float | int]) -> float | int:
         """The Python number for the given arguments."""
+        number: float | int
         if self.op == "const":
-            number: float | int = self.args[0]
-            return number
-        if self.op == "arg":
-            return arguments[self.args[0]]
-        return _HOST_FUNCTIONS[self.op](*(arg.evaluate(arguments) for arg in self.args))
+            number = self.args[0]
+        elif self.op == "arg":
+            number = arguments[self.args[0]]
+        else:
+            number = _HOST_FUNCTIONS[self.op](*(arg.evaluate(arguments) for arg in self.args))
+        return number
 
 
 def _host_power(base: float | int, exponent: float | int) -> float | int:
@@ -178,7 +180,8 @@ class Graph:
     ``inputs`` maps an argument's path to its node; ``outputs`` a result's path to its node. ``carried`` maps
     an output path to the input path whose place it takes in the next step (parameters and state).
     ``resident`` are the paths that live in the machine's own memory between steps (carried ones, and the
-    parameters that ``predict`` only reads); all other inputs come, and outputs go, over the host link at every step.
+    parameters that ``predict`` only reads); all other inputs come, and outputs go, over the host link at
+    every step.
     """
 
     nodes: tuple[Node, ...]

@@ -1,9 +1,10 @@
 """Instructions and Programs: eight opcodes in one fixed format of 256 bits.
 
 A Program is a NumPy structured array, one record per instruction. Addresses of the unified buffer and of the
-off-chip memories count *granules* of ``line_elements`` bytes, so a line of int8, bfloat16 or float32 takes 1, 2
-or 4 granules and is aligned to its own size; addresses of the accumulators count lines. Strides count
-lines of the operand. ``docs/timing.md`` says when an instruction starts and ends, ``docs/isa.md`` what it does.
+off-chip memories count *granules* of ``line_elements`` bytes, so a line of int8, bfloat16 or float32 takes
+1, 2 or 4 granules and is aligned to its own size; addresses of the accumulators count lines. Strides count
+lines of the operand. ``docs/timing.md`` says when an instruction starts and ends, ``docs/isa.md`` what it
+does.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ class Flag(IntFlag):
     HOST = 1 << 0  # LOAD, STORE: the host's memory, over the host link; otherwise HBM
     CURRENT = 1 << 1  # LOAD, STORE: the address is relative to the base of this step's carried tensors
     NEXT = 1 << 2  # LOAD, STORE: relative to the base of the next step's carried tensors
-    ACCUMULATE = 1 << 3  # MATMUL: add to the accumulators (os: continue the chain); VEC reduce: continue from dst
+    ACCUMULATE = (
+        1 << 3
+    )  # MATMUL: add to the accumulators (os: continue the chain); VEC reduce: continue from dst
     SWAP = 1 << 4  # MATMUL: the loaded weights become active with the first row
     INTEGER = 1 << 5  # MATMUL, DRAIN: int8 x int8 -> int32; VEC: int32 arithmetic
     SRC0_ACCUMULATOR = 1 << 6  # VEC: the operand is read from the accumulators
@@ -126,8 +129,9 @@ class Flag(IntFlag):
     RELEASE = 1 << 15  # MATMUL: the active weights are not needed after the last row
 
 
-# Field, bits in the encoding, from bit 0 upwards. ``sub0`` and ``sub1`` (sub-lines of WLOAD, MATMUL, DRAIN) share
-# the place of ``src2``, and ``memory`` (off-chip address) that of ``src1`` and ``src2``: no opcode uses both.
+# Field, bits in the encoding, from bit 0 upwards. ``sub0`` and ``sub1`` (sub-lines of WLOAD, MATMUL,
+# DRAIN) share the place of ``src2``, and ``memory`` (off-chip address) that of ``src1`` and ``src2``: no
+# opcode uses both.
 FIELDS: tuple[tuple[str, int], ...] = (
     ("opcode", 3),
     ("function", 5),
@@ -167,7 +171,7 @@ def split_memory_address(address: int) -> tuple[int, int]:
     return address & ((1 << ADDRESS_BITS) - 1), address >> ADDRESS_BITS
 
 
-def sub_lines(records: Records) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+def sub_lines(records: Records) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """``(sub0, sub1)``: indices of the sub-line read and of the sub-line written."""
     return records["src2"] & ((1 << SUB_BITS) - 1), records["src2"] >> SUB_BITS
 
@@ -180,7 +184,8 @@ def join_sub_lines(sub0: int, sub1: int) -> int:
 def units_of(records: Records) -> npt.NDArray[np.uint8]:
     """The unit that executes each instruction."""
     table = np.array([UNIT_OF_OPCODE[opcode] for opcode in Opcode], dtype=np.uint8)
-    return table[records["opcode"]]
+    units: npt.NDArray[np.uint8] = table[records["opcode"]]
+    return units
 
 
 def encode(records: Records) -> bytes:
@@ -213,7 +218,9 @@ def decode(data: bytes) -> Records:
         ProgramError: the length is not a whole number of instructions, or unused bits are set.
     """
     if len(data) % INSTRUCTION_BYTES:
-        raise ProgramError(f"{len(data)} bytes are not a whole number of {INSTRUCTION_BYTES}-byte instructions")
+        raise ProgramError(
+            f"{len(data)} bytes are not a whole number of {INSTRUCTION_BYTES}-byte instructions"
+        )
     words = np.frombuffer(data, dtype="<u8").reshape(-1, INSTRUCTION_BITS // 64)
     records = np.zeros(len(words), dtype=INSTRUCTION_DTYPE)
     bit = 0

@@ -39,9 +39,10 @@ class Space(IntEnum):
 class Placement:
     """An off-chip tensor: panels of ``line_elements`` columns, each panel ``rows`` lines, one after another.
 
-    Element (r, c) is element ``c % line_elements`` of line ``(c // line_elements) * rows + r``. An N-D array is laid out as
-    its C-order reshape to (product of the leading dimensions, last dimension); a 1-D array is one row; a scalar is 1 x 1.
-    ``path`` is the graph's input or output path, ``"scalars"`` (one row per table entry) or ``"spill.<n>"``.
+    Element (r, c) is element ``c % line_elements`` of line ``(c // line_elements) * rows + r``. An N-D
+    array is laid out as its C-order reshape to (product of the leading dimensions, last dimension); a 1-D
+    array is one row; a scalar is 1 x 1. ``path`` is the graph's input or output path, ``"scalars"`` (one
+    row per table entry) or ``"spill.<n>"``.
     """
 
     path: str
@@ -72,9 +73,13 @@ class Program:
     macs: npt.NDArray[np.int64]  # useful multiply-accumulates of each MATMUL
     tensor: npt.NDArray[np.int32]  # index into ``tensors`` of what a LOAD or STORE moves, or -1
     operations: tuple[Operation, ...]
-    tensors: tuple[str, ...]  # names of what crosses the chip's edge: paths, "scalars", "constant.<n>", "%<node>"
+    tensors: tuple[
+        str, ...
+    ]  # names of what crosses the chip's edge: paths, "scalars", "constant.<n>", "%<node>"
     placements: tuple[Placement, ...]
-    constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)  # path -> value, written by the host once
+    constants: dict[str, npt.NDArray[Any]] = field(
+        default_factory=dict
+    )  # path -> value, written by the host once
     memory_granules: dict[Space, int] = field(default_factory=dict)  # size of each off-chip space
     name: str = "step"
 

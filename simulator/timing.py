@@ -1,7 +1,7 @@
 """Per-instruction timing primitives: how long a unit is occupied, when the last write lands, a FIFO's hop.
 
-These numbers are written once, here; each engine composes them on its own (events, recurrence), and the RTL holds
-none of them. ``docs/timing.md`` defines every term. All values are cycles.
+These numbers are written once, here; each engine composes them on its own (events, recurrence), and the
+RTL holds none of them. ``docs/timing.md`` defines every term. All values are cycles.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def instruction_times(machine: SystolicMachine, records: Records) -> Instruction
 def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
     """Bytes that LOAD and STORE move, whole lines."""
     lines = records["rows"].astype(np.int64) * records["panels"]
-    return lines * machine.line_elements << records["item"].astype(np.int64)
+    n_bytes: Cycles = lines * machine.line_elements << records["item"].astype(np.int64)
+    return n_bytes
 
 
 def _transfer_cycles(machine: SystolicMachine, records: Records) -> Cycles:
@@ -166,7 +167,8 @@ def _vec(machine: SystolicMachine, records: Records) -> InstructionTimes:
         chosen = records["function"] == function
         interval[chosen], write[chosen] = getattr(unit, field), ITERATIVE_WRITE
     latency = machine.unified_buffer.read_latency_cycles + rows * panels * beats * interval + write
-    # A reduction's next row needs the sum so far: a row takes the adder's latency, or its beats if they are more.
+    # A reduction's next row needs the sum so far: a row takes the adder's latency, or its beats if they
+    # are more.
     reducing = np.isin(records["function"], list(REDUCING))
     row_cycles = max(beats, unit.alu_latency_cycles)
     reduction = machine.unified_buffer.read_latency_cycles + panels * (rows * row_cycles + beats)

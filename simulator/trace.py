@@ -36,7 +36,8 @@ REASONS = tuple(Stall)
 WEIGHT_SHIFTER = len(UNIT_NAMES)  # a unit of the account that executes no instruction of its own
 TRACE_UNITS = (*UNIT_NAMES.values(), "weight_shifter")
 
-# One record per executed instruction, in program order. ``dispatch`` < ``start`` < ``end``; busy until ``busy_end``.
+# One record per executed instruction, in program order. ``dispatch`` < ``start`` < ``end``; busy until
+# ``busy_end``.
 EVENT_DTYPE = np.dtype(
     [
         ("instruction", np.int64),
@@ -47,12 +48,12 @@ EVENT_DTYPE = np.dtype(
         ("end", np.int64),
     ]
 )
-# One record per weight tile: when its first line entered the array, and the WLOAD and MATMUL (swap) that belong to it.
-SHIFT_DTYPE = np.dtype(
-    [("wload", np.int64), ("matmul", np.int64), ("start", np.int64), ("end", np.int64)]
-)
-# One record per waiting interval [start, end). ``instruction`` is the one that waits (-1: none is there yet), ``cause`` the
-# instruction that is waited for (-1: none), ``cause_unit`` the unit or queue that is waited for.
+# One record per weight tile: when its first line entered the array, and the WLOAD and MATMUL (swap) that
+# belong to it.
+SHIFT_DTYPE = np.dtype([("wload", np.int64), ("matmul", np.int64), ("start", np.int64), ("end", np.int64)])
+# One record per waiting interval [start, end). ``instruction`` is the one that waits (-1: none is there
+# yet), ``cause`` the instruction that is waited for (-1: none), ``cause_unit`` the unit or queue that is
+# waited for.
 STALL_DTYPE = np.dtype(
     [
         ("unit", np.uint8),

@@ -1,4 +1,4 @@
-"""The checks of a run: the emulation, plain float64, and the compiled Program, each against the kernels' values."""
+"""The checks of a run: emulation, float64 and compiled Program, each against the kernels' values."""
 
 from __future__ import annotations
 
@@ -33,8 +33,12 @@ class Checks:
     """Collects the checks of a run."""
 
     def __init__(self) -> None:
-        self.emulation = Check("emulation", "the eager NumPy emulation of the machine's arithmetic, to the bit")
-        self.float64 = Check("float64", "plain float64 NumPy, operation by operation, within the derived bound")
+        self.emulation = Check(
+            "emulation", "the eager NumPy emulation of the machine's arithmetic, to the bit"
+        )
+        self.float64 = Check(
+            "float64", "plain float64 NumPy, operation by operation, within the derived bound"
+        )
         self.program = Check("program", "the compiled Program, interpreted on modelled memories, to the bit")
         self.worst_ratio = 0.0
 

@@ -66,10 +66,13 @@ def gemm_graph(m: int, k: int, n: int, transa: bool, transb: bool, dtype: str) -
         Node("input", (), a_shape, dtype, {"path": "a"}),
         Node("input", (), b_shape, dtype, {"path": "b"}),
         Node(
-            "matmul", (0, 1), (m, n), "int32" if dtype == "int8" else "float32",
+            "matmul",
+            (0, 1),
+            (m, n),
+            "int32" if dtype == "int8" else "float32",
             {"transpose_a": transa, "transpose_b": transb},
         ),
-    )  # fmt: skip
+    )
     return Graph(nodes, {"a": 0, "b": 1}, {"c": 2}, resident=frozenset({"a", "b", "c"}), name="gemm")
 
 
@@ -95,8 +98,8 @@ def gemm(
 ) -> GemmResult:
     """Time, utilization and energy of one GEMM. ``transa``, ``transb``: the operand is stored transposed.
 
-    On a systolic core operands come from HBM and the result goes back there. An array whose sizes are not powers of two is
-    timed alone, its operands laid out as it wants them (no transposes).
+    On a systolic core operands come from HBM and the result goes back there. An array whose sizes are not
+    powers of two is timed alone, its operands laid out as it wants them (no transposes).
 
     Raises:
         ConfigError: a size or data type that the machine does not have.
@@ -114,40 +117,65 @@ def gemm(
     return _measured(machine, program, time_program(machine, program.records, engine), m, k, n)
 
 
-def _measured(
-    machine: SystolicMachine, program: Program, trace: Trace, m: int, k: int, n: int
-) -> GemmResult:
+def _measured(machine: SystolicMachine, program: Program, trace: Trace, m: int, k: int, n: int) -> GemmResult:
     metrics = measure(machine, program, trace)
     energy = systolic_energy(machine, metrics.counters)
     return GemmResult(
-        m, k, n, metrics.cycles, metrics.time_us, metrics.utilization, metrics.macs, metrics.bound,
-        metrics.stalls, energy.energy_pj, metrics.engine, machine.name,
+        m,
+        k,
+        n,
+        metrics.cycles,
+        metrics.time_us,
+        metrics.utilization,
+        metrics.macs,
+        metrics.bound,
+        metrics.stalls,
+        energy.energy_pj,
+        metrics.engine,
+        machine.name,
         {"instructions": len(program), "hbm_bytes": metrics.counters.hbm_bytes},
-    )  # fmt: skip
+    )
 
 
-def _simt(
-    machine: SimtMachine, m: int, k: int, n: int, transa: bool, transb: bool, dtype: str
-) -> GemmResult:
+def _simt(machine: SimtMachine, m: int, k: int, n: int, transa: bool, transb: bool, dtype: str) -> GemmResult:
     if dtype not in SIMT_TYPES:
         raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SIMT_TYPES)}")
     kernel = simulate_gemm(machine, m, k, n, transa=transa, transb=transb, dtype=dtype)
     energy = simt_energy(
-        machine.technology.process_nm, {dtype: m * k * n},
-        dram_bytes=kernel.bytes_dram, l2_bytes=kernel.bytes_l2,
-    )  # fmt: skip
+        machine.technology.process_nm,
+        {dtype: m * k * n},
+        dram_bytes=kernel.bytes_dram,
+        l2_bytes=kernel.bytes_l2,
+    )
     return GemmResult(
-        m, k, n, kernel.cycles, kernel.time_us, kernel.utilization, m * k * n, kernel.bound, {},
-        energy.energy_pj, "simt", machine.name,
-        {"tile": str(kernel.tile), "blocks": kernel.blocks, "waves": kernel.waves, "occupancy": kernel.occupancy},
-    )  # fmt: skip
+        m,
+        k,
+        n,
+        kernel.cycles,
+        kernel.time_us,
+        kernel.utilization,
+        m * k * n,
+        kernel.bound,
+        {},
+        energy.energy_pj,
+        "simt",
+        machine.name,
+        {
+            "tile": str(kernel.tile),
+            "blocks": kernel.blocks,
+            "waves": kernel.waves,
+            "occupancy": kernel.occupancy,
+        },
+    )
 
 
-# -- SCALE-Sim's counting rule --------------------------------------------------------------------------------------
+# -- SCALE-Sim's counting rule
+# --------------------------------------------------------------------------------------
 
 
 def scalesim_machine(machine: SystolicMachine, m: int, k: int, n: int) -> SystolicMachine:
-    """The array of ``machine`` as SCALE-Sim sees it: one weight buffer, no overlap, memories that never make it wait.
+    """The array of ``machine`` as SCALE-Sim sees it: one weight buffer, no overlap, memories that never
+    make it wait.
 
     Rows, columns, dataflow and all latencies of the array stay as they are.
     """
@@ -175,8 +203,9 @@ def gemm_scalesim(
 ) -> GemmResult:
     """The cycles that SCALE-Sim 3 reports for this GEMM, from a real Program and its Trace.
 
-    Counted from the first weight (os: operand) entering the array to the last result at its edge, as the index of the last cycle,
-    which is one less than their number. Output-stationary leaves the shift-out of the results out.
+    Counted from the first weight (os: operand) entering the array to the last result at its edge, as the
+    index of the last cycle, which is one less than their number. Output-stationary leaves the shift-out of
+    the results out.
 
     Source: SCALE-Sim v3, compute simulation without memory stalls.
     """
@@ -192,13 +221,24 @@ def gemm_scalesim(
     utilization = result.macs / (unit.rows * unit.cols * (cycles + 1))
     details = {**result.details, "folds": array_gemm(machine, m, k, n).folds, "compat": "scalesim"}
     return GemmResult(
-        m, k, n, cycles, cycles / machine.clock.mhz, utilization, result.macs, "compute", result.stalls,
-        result.energy_pj, engine, machine.name, details,
-    )  # fmt: skip
+        m,
+        k,
+        n,
+        cycles,
+        cycles / machine.clock.mhz,
+        utilization,
+        result.macs,
+        "compute",
+        result.stalls,
+        result.energy_pj,
+        engine,
+        machine.name,
+        details,
+    )
 
 
 def _array_cycles(machine: SystolicMachine, program: Program, trace: Trace) -> int:
-    """Number of cycles from the first operand in to the last result at the array's edge, shift-outs left out."""
+    """Cycles from the first operand in to the last result at the array's edge, shift-outs left out."""
     array = array_times(machine)
     matmuls = program.records["opcode"] == Opcode.MATMUL
     events = trace.events[matmuls]

@@ -13,15 +13,18 @@ from simulator.machines.simt import SimtMachine
 from simulator.simt import SimtResult, simulate_graph
 
 
-def simt_summary(machine: SimtMachine, graph: Graph, *, fused: bool = True) -> tuple[SimtResult, dict[str, Any]]:
+def simt_summary(
+    machine: SimtMachine, graph: Graph, *, fused: bool = True
+) -> tuple[SimtResult, dict[str, Any]]:
     """The kernels of a graph on a SIMT machine, and their totals under the names all commands use."""
     result = simulate_graph(machine, graph, fused=fused)
     macs = sum(m * k * n for m, k, n in map(graph.matmul_mkn, graph.matmuls()))
     energy = simt_energy(
-        machine.technology.process_nm, {"bfloat16": macs},
+        machine.technology.process_nm,
+        {"bfloat16": macs},
         dram_bytes=sum(kernel.bytes_dram for kernel in result.kernels),
         l2_bytes=sum(kernel.bytes_l2 for kernel in result.kernels),
-    )  # fmt: skip
+    )
     return result, {
         "machine": machine.name,
         "engine": "simt",

@@ -89,8 +89,8 @@ def build_step(
 ) -> Step:
     """Captures ``function`` for arguments of these shapes.
 
-    ``carry``: positions of arguments whose new values are the first results (parameters, state). ``resident``: positions of
-    arguments that live in the machine's memory (default: ``carry``).
+    ``carry``: positions of arguments whose new values are the first results (parameters, state).
+    ``resident``: positions of arguments that live in the machine's memory (default: ``carry``).
 
     Raises:
         CaptureError: the function uses something that the machine cannot do.

@@ -19,7 +19,7 @@ EVALUATION_BATCH = 256
 
 @dataclass(frozen=True)
 class StepInput:
-    """What one step is given besides parameters and state: ``arguments`` follow them in the function's signature."""
+    """What one step is given besides parameters and state: the ``arguments`` that follow them."""
 
     epoch: int
     samples: int
@@ -151,14 +151,17 @@ def train(
 ) -> Training:
     """Trains on the simulated machine.
 
-    ``train_step(params, state, *arguments) -> (params, state, loss, ...)`` is plain NumPy. With ``check`` the first step of every shape is
-    also compared with float64 and interpreted from its compiled Program, and the steps that it chooses are emulated: when every
-    step is, the emulation goes its own way from the first parameters on, otherwise each starts from the machine's own state.
+    ``train_step(params, state, *arguments) -> (params, state, loss, ...)`` is plain NumPy. With ``check``
+    the first step of every shape is also compared with float64 and interpreted from its compiled Program,
+    and the steps that it chooses are emulated: when every step is, the emulation goes its own way from the
+    first parameters on, otherwise each starts from the machine's own state.
 
     Raises:
         CaptureError, CompileError, DeadlockError: the function or the machine does not allow it.
     """
-    shapes = _Shapes(lambda arguments: build_step(train_step, arguments, machine, engine=engine, name="train"))
+    shapes = _Shapes(
+        lambda arguments: build_step(train_step, arguments, machine, engine=engine, name="train")
+    )
     checks = Checks()
     run = Training(machine, params, state, checks)
     expected: Any = (params, state) if check is not None and check.every == 1 else None
@@ -213,9 +216,7 @@ def train(
 class _Predictor:
     """Accuracy computed on the machine, batch by batch, the ragged last one included."""
 
-    def __init__(
-        self, evaluation: Evaluation, machine: SystolicMachine, engine: str, run: Training
-    ) -> None:
+    def __init__(self, evaluation: Evaluation, machine: SystolicMachine, engine: str, run: Training) -> None:
         self._evaluation, self._run = evaluation, run
         self._shapes = _Shapes(
             lambda arguments: build_step(

@@ -33,7 +33,9 @@ RESULTS = ("cycles", "time_us", "utilization", "bound")
 @click.option("--transb", type=click.Choice(["N", "T"]), default="N", help="How B is stored.")
 @click.option("--compat", type=click.Choice(["scalesim"]), help="Count as another simulator does.")
 @json_option
-def command(machine: str, overrides: tuple[str, ...], shape: str | None, csv_in: str | None, **options: Any) -> None:
+def command(
+    machine: str, overrides: tuple[str, ...], shape: str | None, csv_in: str | None, **options: Any
+) -> None:
     """Time matrix multiplications on a systolic core or a SIMT machine."""
     from simulator.machines.loader import load_machine
     from simulator.machines.simt import SimtMachine
@@ -75,9 +77,15 @@ class _Solver:
                 result = gemm_scalesim(self._machine, m, k, n, dtype=dtype, engine=self._engine)
             else:
                 result = gemm(
-                    self._machine, m, k, n, transa=transa == "T", transb=transb == "T", dtype=dtype,
+                    self._machine,
+                    m,
+                    k,
+                    n,
+                    transa=transa == "T",
+                    transb=transb == "T",
+                    dtype=dtype,
                     engine=self._engine,
-                )  # fmt: skip
+                )
             self._solved[key] = result
         return self._solved[key]
 
@@ -94,7 +102,9 @@ def _show(result: GemmResult, options: dict[str, Any]) -> None:
     if options["as_json"]:
         emit_json(result.summary())
         return
-    click.echo(f"{result.machine}: C[{result.m},{result.n}] = A[{result.m},{result.k}] @ B[{result.k},{result.n}]")
+    click.echo(
+        f"{result.machine}: C[{result.m},{result.n}] = A[{result.m},{result.k}] @ B[{result.k},{result.n}]"
+    )
     click.echo(f"  cycles       {result.cycles:,}  ({result.time_us:,.3f} us)")
     click.echo(f"  utilization  {result.utilization:.2%}  of {result.macs:,} MACs")
     click.echo(f"  bound        {result.bound}")
@@ -148,7 +158,9 @@ def _check_row(path: Path, line: int, row: dict[str, Any], columns: list[str]) -
     for name in REQUIRED:
         value = row[name]
         if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= MAX_DIMENSION:
-            raise ConfigError(f"{path}:{line}: {name} = {value!r}; an integer from 1 to {MAX_DIMENSION} is allowed")
+            raise ConfigError(
+                f"{path}:{line}: {name} = {value!r}; an integer from 1 to {MAX_DIMENSION} is allowed"
+            )
     for name in ("transa", "transb"):
         if name in columns and row[name] not in ("N", "T", ""):
             raise ConfigError(f"{path}:{line}: {name} = {row[name]!r}; N or T is allowed")
@@ -157,7 +169,7 @@ def _check_row(path: Path, line: int, row: dict[str, Any], columns: list[str]) -
 def _solve_table(
     solver: _Solver, rows: list[dict[str, str]], columns: list[str], out: Path, options: dict[str, Any]
 ) -> None:
-    """Writes the results beside the input columns, a row per row, in order; the file appears when it is whole."""
+    """Writes a row per row, in order, input columns first; the file appears when it is whole."""
     from tqdm import tqdm
 
     default = options["dtype"] or "bfloat16"
@@ -169,28 +181,43 @@ def _solve_table(
             writer.writerow([*columns, *RESULTS])
             for row in tqdm(rows, unit="GEMM", file=sys.stderr, disable=None, leave=False):
                 result = solver(
-                    int(row["m"]), int(row["k"]), int(row["n"]), row.get("transa") or options["transa"],
-                    row.get("transb") or options["transb"], row.get("dtype") or default,
-                )  # fmt: skip
+                    int(row["m"]),
+                    int(row["k"]),
+                    int(row["n"]),
+                    row.get("transa") or options["transa"],
+                    row.get("transb") or options["transb"],
+                    row.get("dtype") or default,
+                )
                 results.append(result)
                 writer.writerow(
-                    [*(row[name] for name in columns), result.cycles, f"{result.time_us:.6g}",
-                     f"{result.utilization:.6g}", result.bound]
-                )  # fmt: skip
+                    [
+                        *(row[name] for name in columns),
+                        result.cycles,
+                        f"{result.time_us:.6g}",
+                        f"{result.utilization:.6g}",
+                        result.bound,
+                    ]
+                )
         os.replace(handle.name, out)
     except BaseException:
         Path(handle.name).unlink(missing_ok=True)
         raise
     total = {
-        "rows": len(rows), "cycles": sum(result.cycles for result in results),
-        "time_us": sum(result.time_us for result in results), "macs": sum(result.macs for result in results),
-        "energy_pj": sum(result.energy_pj for result in results), "engine": results[0].engine,
-        "machine": results[0].machine, "out": str(out),
-    }  # fmt: skip
+        "rows": len(rows),
+        "cycles": sum(result.cycles for result in results),
+        "time_us": sum(result.time_us for result in results),
+        "macs": sum(result.macs for result in results),
+        "energy_pj": sum(result.energy_pj for result in results),
+        "engine": results[0].engine,
+        "machine": results[0].machine,
+        "out": str(out),
+    }
     if options["as_json"]:
         emit_json(total)
     else:
-        click.echo(f"{total['machine']}: {len(rows):,} GEMMs, {total['cycles']:,} cycles in all, written to {out}")
+        click.echo(
+            f"{total['machine']}: {len(rows):,} GEMMs, {total['cycles']:,} cycles in all, written to {out}"
+        )
 
 
 def _temporary_beside(out: Path) -> Any:

@@ -33,10 +33,12 @@ def command(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
     if as_json:
         emit_json(
             {
-                "machine": machine.name, "kind": machine.kind, "description": machine.description,
+                "machine": machine.name,
+                "kind": machine.kind,
+                "description": machine.description,
                 "fields": [number._asdict() | {"value": _plain(number.value)} for number in numbers],
             }
-        )  # fmt: skip
+        )
         return
     click.echo(f"{machine.name} ({machine.kind}): {machine.description}")
     for number in numbers:

@@ -1,4 +1,7 @@
-"""Entry point: commands, and how errors leave them. Commands import what they need when they run, so that help is quick."""
+"""Entry point: commands, and how errors leave them.
+
+Commands import what they need when they run, so that help is quick.
+"""
 
 from __future__ import annotations
 

@@ -15,10 +15,9 @@ import click
 from simulator.errors import ConfigError
 
 if TYPE_CHECKING:
+    from simulator.machines.systolic import SystolicMachine
     from workloads.arrays import Optimizer
     from workloads.mlp import MLP
-
-    from simulator.machines.systolic import SystolicMachine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,13 +32,20 @@ def machine_options(default: str | None = None) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         command = click.option(
-            "--set", "overrides", multiple=True, metavar="UNIT.FIELD=VALUE",
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="UNIT.FIELD=VALUE",
             help="Override a number of the machine; may be repeated.",
-        )(command)  # fmt: skip
+        )(command)
         return click.option(
-            "--machine", required=default is None, default=default, show_default=default is not None,
-            metavar="NAME_OR_TOML", help="A preset or a machine file.",
-        )(command)  # fmt: skip
+            "--machine",
+            required=default is None,
+            default=default,
+            show_default=default is not None,
+            metavar="NAME_OR_TOML",
+            help="A preset or a machine file.",
+        )(command)
 
     return decorate
 
@@ -50,40 +56,63 @@ def dataflow_options(command: Command) -> Command:
         "--engine", type=click.Choice(["event"]), default="event", show_default=True, help="What times it."
     )(command)
     return click.option(
-        "--dataflow", type=click.Choice(["ws", "os", "is"]), default=None,
+        "--dataflow",
+        type=click.Choice(["ws", "os", "is"]),
+        default=None,
         help="Weight-, output- or input-stationary (default: the machine's).",
-    )(command)  # fmt: skip
+    )(command)
 
 
 def json_option(command: Command) -> Command:
     """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(
+        command
+    )
 
 
 def workload_options(command: Command) -> Command:
     """The network, its optimizer and its schedule."""
     for option in reversed(
         [
-            click.option("--hidden", default="128", show_default=True, metavar="N,N,...",
-                         help='Widths of the hidden layers; "" for none.'),
+            click.option(
+                "--hidden",
+                default="128",
+                show_default=True,
+                metavar="N,N,...",
+                help='Widths of the hidden layers; "" for none.',
+            ),
             click.option("--activation", type=click.Choice(ACTIVATIONS), default="relu", show_default=True),
             click.option("--loss", type=click.Choice(LOSSES), default="cross_entropy", show_default=True),
-            click.option("--output", type=click.Choice(["softmax", "sigmoid", "tanh", "relu", "linear"]),
-                         help="Output activation (default: softmax for cross_entropy, sigmoid for quadratic)."),
-            click.option("--init", "initializer", type=click.Choice(INITIALIZERS), default="he",
-                         show_default=True),
+            click.option(
+                "--output",
+                type=click.Choice(["softmax", "sigmoid", "tanh", "relu", "linear"]),
+                help="Output activation (default: softmax for cross_entropy, sigmoid for quadratic).",
+            ),
+            click.option(
+                "--init", "initializer", type=click.Choice(INITIALIZERS), default="he", show_default=True
+            ),
             click.option("--optimizer", default="adam", show_default=True, metavar=OPTIMIZERS),
             click.option("--lr", type=float, default=None, help="Learning rate (default: the optimizer's)."),
-            click.option("--schedule", default="constant", show_default=True, metavar="NAME[:KEY=VALUE,...]",
-                         help="constant, step, exponential or cosine, with warmup=STEPS."),
-            click.option("--batch", default="32", show_default=True, metavar="N|full", help="Samples of a step."),
+            click.option(
+                "--schedule",
+                default="constant",
+                show_default=True,
+                metavar="NAME[:KEY=VALUE,...]",
+                help="constant, step, exponential or cosine, with warmup=STEPS.",
+            ),
+            click.option(
+                "--batch", default="32", show_default=True, metavar="N|full", help="Samples of a step."
+            ),
             click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True),
-            click.option("--residual", is_flag=True, help="Residual connections between equal hidden layers."),
-            click.option("--dropout", type=float, default=1.0, show_default=True,
-                         help="Ratio of active hidden units."),
+            click.option(
+                "--residual", is_flag=True, help="Residual connections between equal hidden layers."
+            ),
+            click.option(
+                "--dropout", type=float, default=1.0, show_default=True, help="Ratio of active hidden units."
+            ),
             click.option("--l2", type=float, default=0.0, show_default=True, help="L2 regularisation."),
         ]
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -111,7 +140,9 @@ def parse_widths(text: str) -> tuple[int, ...]:
     widths = []
     for part in [part.strip() for part in text.split(",")] if text.strip() else []:
         if not (part.isascii() and part.isdigit()) or not 1 <= int(part) <= 1 << 20:
-            raise ConfigError(f"hidden = {text!r}: integers from 1 to {1 << 20} separated by commas are allowed")
+            raise ConfigError(
+                f"hidden = {text!r}: integers from 1 to {1 << 20} separated by commas are allowed"
+            )
         widths.append(int(part))
     return tuple(widths)
 
@@ -127,7 +158,7 @@ def parse_batch(text: str) -> int | None:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """A ``ValueError`` of ``workloads``, which knows nothing of the simulator, as an error of the command line."""
+    """Turns a ``ValueError`` of ``workloads``, which knows nothing of the simulator, into ours."""
     try:
         yield
     except ValueError as error:
@@ -146,9 +177,14 @@ def make_workload(inputs: int, outputs: int, options: dict[str, Any]) -> Workloa
     batch = parse_batch(options["batch"])
     with one_line():
         config = mlp.MLP(
-            (inputs, *hidden, outputs), activation=options["activation"], loss=options["loss"],
-            output=options["output"], residual=options["residual"], dropout=options["dropout"], l2=options["l2"],
-        )  # fmt: skip
+            (inputs, *hidden, outputs),
+            activation=options["activation"],
+            loss=options["loss"],
+            output=options["output"],
+            residual=options["residual"],
+            dropout=options["dropout"],
+            l2=options["l2"],
+        )
         optimizer = optimizers.load(options["optimizer"])
         lr = optimizers.default_lr(optimizer) if options["lr"] is None else options["lr"]
     if not 0.0 < lr < float("inf"):

@@ -6,6 +6,7 @@ import datetime
 import shlex
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,12 @@ from simulator.cli.options import (
 from simulator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from workloads.datasets import Dataset
-
     from simulator.api.checks import CheckPlan
     from simulator.api.training import StepInput, Training
     from simulator.machines.simt import SimtMachine
     from simulator.machines.systolic import SystolicMachine
     from simulator.report import RunRecord
+    from workloads.datasets import Dataset
 
 MANY_MACS = 20_000_000_000  # multiply-accumulates of a run above which not every step is emulated by default
 SAMPLED_EVERY = 100
@@ -39,14 +39,25 @@ SAMPLED_EVERY = 100
 
 @click.command()
 @machine_options("tpu_v2")
-@click.option("--dataset", default="digits", show_default=True, metavar="digits|fashion-mnist|synthetic|FOLDER",
-              help="What to learn; a FOLDER holds idx files.")  # fmt: skip
+@click.option(
+    "--dataset",
+    default="digits",
+    show_default=True,
+    metavar="digits|fashion-mnist|synthetic|FOLDER",
+    help="What to learn; a FOLDER holds idx files.",
+)
 @click.option("--epochs", type=click.IntRange(1, 1_000_000), default=20, show_default=True)
 @workload_options
 @dataflow_options
-@click.option("--against", default="v100", show_default=True, metavar="SIMT|none", help="GPU to compare with.")
-@click.option("--check", default=None, metavar="all|N|final",
-              help="Which steps the emulation repeats (default: all; every 100th of a long run).")  # fmt: skip
+@click.option(
+    "--against", default="v100", show_default=True, metavar="SIMT|none", help="GPU to compare with."
+)
+@click.option(
+    "--check",
+    default=None,
+    metavar="all|N|final",
+    help="Which steps the emulation repeats (default: all; every 100th of a long run).",
+)
 @click.option("--out", default="report", show_default=True, type=click.Path(), help="Folder of the report.")
 @json_option
 def command(
@@ -63,9 +74,8 @@ def command(
     **options: Any,
 ) -> int:
     """Train a network on the simulated machine, check every number, compare with a GPU, write a report."""
-    from workloads import datasets, train
-
     from simulator.report import check_folder, results, write_report
+    from workloads import datasets, train
 
     systolic = load_systolic(machine, overrides, dataflow)
     simt = _load_simt(against)
@@ -78,9 +88,14 @@ def command(
         steps = train.steps_per_epoch(len(data.train_x), workload.batch) * epochs
     plan = _check_plan(check, workload, epochs * len(data.train_x))
     configuration = {
-        **workload.described, "dataset": dataset, "epochs": epochs, "check": check or f"every {plan.every}",
-        "engine": engine, "against": against, "machine": systolic.model_dump(mode="json", exclude={"sources"}),
-    }  # fmt: skip
+        **workload.described,
+        "dataset": dataset,
+        "epochs": epochs,
+        "check": check or f"every {plan.every}",
+        "engine": engine,
+        "against": against,
+        "machine": systolic.model_dump(mode="json", exclude={"sources"}),
+    }
     run, history = _train(systolic, workload, data, epochs, steps, plan, engine)
     if not run.steps:
         raise KeyboardInterrupt
@@ -103,7 +118,9 @@ def _load_simt(name: str) -> SimtMachine | None:
         return None
     machine = load_machine(name)
     if not isinstance(machine, SimtMachine):
-        raise ConfigError(f"against = {name!r}: a SIMT machine or none is allowed, this is a systolic machine")
+        raise ConfigError(
+            f"against = {name!r}: a SIMT machine or none is allowed, this is a systolic machine"
+        )
     return machine
 
 
@@ -113,7 +130,7 @@ def _check_plan(text: str | None, workload: Workload, samples: int) -> CheckPlan
     if text is not None:
         return CheckPlan.parse(text)
     widths = workload.config.widths
-    macs = 3 * samples * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    macs = 3 * samples * sum(a * b for a, b in pairwise(widths))
     return CheckPlan(1 if macs <= MANY_MACS else SAMPLED_EVERY)
 
 
@@ -138,10 +155,10 @@ def _train(
     engine: str,
 ) -> tuple[Training, Any]:
     from tqdm import tqdm
-    from workloads import mlp, schedules, train
 
     from simulator.api.training import Evaluation
     from simulator.api.training import train as train_on_machine
+    from workloads import mlp, schedules, train
 
     params = train.initial_params(workload.config, workload.initializer, workload.seed)
     state = mlp.init_state(workload.optimizer, params)
@@ -149,9 +166,15 @@ def _train(
         schedule = schedules.parse(workload.schedule, workload.lr, steps)
     _note("training the same network in plain NumPy, for comparison")
     history = train.train_numpy(
-        workload.config, workload.optimizer, data, epochs, workload.batch, schedule, workload.seed,
+        workload.config,
+        workload.optimizer,
+        data,
+        epochs,
+        workload.batch,
+        schedule,
+        workload.seed,
         workload.initializer,
-    )  # fmt: skip
+    )
     _note(f"training on the simulated {machine.name}")
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
 
@@ -160,11 +183,16 @@ def _train(
             bar.update()
 
         run = train_on_machine(
-            mlp.make_train_step(workload.config, workload.optimizer), params, state,
-            _inputs(workload, data, epochs, steps), machine,
+            mlp.make_train_step(workload.config, workload.optimizer),
+            params,
+            state,
+            _inputs(workload, data, epochs, steps),
+            machine,
             evaluation=Evaluation(mlp.make_predict(workload.config), data.test_x, data.test_y),
-            check=plan, engine=engine, progress=progress,
-        )  # fmt: skip
+            check=plan,
+            engine=engine,
+            progress=progress,
+        )
     return run, history
 
 
@@ -186,11 +214,14 @@ def _record(
     _note("writing the report")
     widths = "-".join(map(str, workload.config.widths))
     return record_of(
-        run, title=f"{data.name}, {widths}", configuration=configuration,
+        run,
+        title=f"{data.name}, {widths}",
+        configuration=configuration,
         command=shlex.join(["pulsetrain", *_arguments()]),
-        numpy_curve=curve("NumPy float32", history.losses, history.accuracies), against=simt,
+        numpy_curve=curve("NumPy float32", history.losses, history.accuracies),
+        against=simt,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
+    )
 
 
 def _arguments() -> list[str]:
@@ -212,7 +243,10 @@ def _show(record: RunRecord, page: Path) -> None:
     step = record.step.metrics
     click.echo(f"{record.title} on {record.machine.name}: {record.steps:,} steps, {record.cycles:,} cycles")
     click.echo(f"  test accuracy   {record.accuracy:.2%}   loss {record.loss:.4f}")
-    click.echo(f"  step            {step.cycles:,} cycles = {step.time_us:,.2f} us, utilization {step.utilization:.2%}")
+    click.echo(
+        f"  step            {step.cycles:,} cycles = {step.time_us:,.2f} us, "
+        f"utilization {step.utilization:.2%}"
+    )
     if record.simt is not None:
         other = record.simt.steps[0]
         click.echo(
@@ -221,6 +255,10 @@ def _show(record: RunRecord, page: Path) -> None:
         )
     for check in record.checks:
         mark = "ok" if check.passed else "FAILED"
-        click.echo(f"  check {check.name:9s} {mark}: {check.values:,} values, {check.differences:,} differences")
-    click.echo(f"  weights         {record.weights_different:,} of {record.weights:,} differ from the emulation")
+        click.echo(
+            f"  check {check.name:9s} {mark}: {check.values:,} values, {check.differences:,} differences"
+        )
+    click.echo(
+        f"  weights         {record.weights_different:,} of {record.weights:,} differ from the emulation"
+    )
     click.echo(f"report: {page}")

@@ -70,6 +70,7 @@ def example_arguments(workload: Workload, batch: int) -> tuple[Any, ...]:
     Shapes: x (batch, inputs), y (batch, outputs).
     """
     import numpy as np
+
     from workloads import mlp, train
 
     config = workload.config
@@ -87,7 +88,9 @@ def _systolic(machine: SystolicMachine, workload: Workload, engine: str) -> dict
 
     assert workload.batch is not None
     function = mlp.make_train_step(workload.config, workload.optimizer)
-    step = build_step(function, example_arguments(workload, workload.batch), machine, name="train", engine=engine)
+    step = build_step(
+        function, example_arguments(workload, workload.batch), machine, name="train", engine=engine
+    )
     metrics, energy = step.metrics, step.energy
     return {
         **metrics.details(),
@@ -126,5 +129,3 @@ def _show(summary: dict[str, Any]) -> None:
         click.echo(f"  {amount:>10s}  {row['label']}")
     if len(rows) > 12:
         click.echo(f"              ... and {len(rows) - 12} more (--json has all)")
-
-

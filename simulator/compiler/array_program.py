@@ -1,7 +1,9 @@
-"""One GEMM on the array alone: operands lie tile by tile as the array wants them, sums stay in the accumulators.
+"""One GEMM on the array alone: operands lie tile by tile as the array wants them, sums stay in the
+accumulators.
 
-This is the Program behind ``gemm`` on arrays whose sizes are not powers of two, and behind ``--compat scalesim``, whose folds
-know neither sub-lines nor transposes. Everything else is compiled by ``compile_graph``.
+This is the Program behind ``gemm`` on arrays whose sizes are not powers of two, and behind ``--compat
+scalesim``, whose folds know neither sub-lines nor transposes. Everything else is compiled by
+``compile_graph``.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from simulator.units import ceil_div
 
 @dataclass(frozen=True)
 class ArrayGemm:
-    """How a GEMM lies on the array: ``down`` along its rows, ``across`` its columns, ``stream`` past them in time.
+    """How a GEMM lies on the array: ``down`` along its rows, ``across`` its columns, ``stream`` past them
+    in time.
 
     Source: the dataflow taxonomy of SCALE-Sim (Samajdar et al., ISPASS 2020).
     """
@@ -77,8 +80,8 @@ def compile_array_gemm(machine: SystolicMachine, m: int, k: int, n: int, dtype: 
     needed, lines = buffer_granules(machine, mapping, item), accumulator_lines(machine, mapping)
     if needed > min(machine.buffer_granules, 1 << ADDRESS_BITS):
         raise CompileError(
-            f"unified_buffer.capacity_bytes = {machine.unified_buffer.capacity_bytes}: the array alone needs all of "
-            f"A, B and C on chip, {needed * machine.line_elements} bytes"
+            f"unified_buffer.capacity_bytes = {machine.unified_buffer.capacity_bytes}: the array alone "
+            f"needs all of A, B and C on chip, {needed * machine.line_elements} bytes"
         )
     if lines > machine.accumulators.lines:
         raise CompileError(
@@ -135,9 +138,18 @@ class _ArrayCompiler:
         for start, stop in pieces(0, count, MAX_ROWS):
             low, high = split_memory_address(base + (start << self.item))
             index = self.emitter.emit(
-                Opcode.LOAD, NO_HAZARDS, operation=0, traffic=Traffic.INPUT, tensor=tensor, rows=stop - start,
-                panels=1, item=self.item, dst=first + start << self.item, src1=low, src2=high,
-            )  # fmt: skip
+                Opcode.LOAD,
+                NO_HAZARDS,
+                operation=0,
+                traffic=Traffic.INPUT,
+                tensor=tensor,
+                rows=stop - start,
+                panels=1,
+                item=self.item,
+                dst=first + start << self.item,
+                src1=low,
+                src2=high,
+            )
         return _after(after, UnitId.DMA, index)
 
     def _stationary(self, loaded: Hazards) -> Hazards:
@@ -156,10 +168,17 @@ class _ArrayCompiler:
                     flags |= Flag.SWAP if t0 == 0 else Flag.NONE
                     flags |= Flag.RELEASE if t1 == mapping.stream else Flag.NONE
                     last = self.emitter.emit(
-                        Opcode.MATMUL, loaded, operation=0, macs=(t1 - t0) * (d1 - d0) * width, rows=t1 - t0,
-                        tail=d1 - d0, item=self.item, flags=int(flags),
-                        src0=tile * mapping.stream + t0 << self.item, dst=column * mapping.stream + t0,
-                    )  # fmt: skip
+                        Opcode.MATMUL,
+                        loaded,
+                        operation=0,
+                        macs=(t1 - t0) * (d1 - d0) * width,
+                        rows=t1 - t0,
+                        tail=d1 - d0,
+                        item=self.item,
+                        flags=int(flags),
+                        src0=tile * mapping.stream + t0 << self.item,
+                        dst=column * mapping.stream + t0,
+                    )
         return _after(loaded, UnitId.MATRIX, last)
 
     def _output_stationary(self, loaded: Hazards) -> Hazards:
@@ -169,16 +188,25 @@ class _ArrayCompiler:
             for tile, (d0, d1) in enumerate(pieces(0, mapping.down, mapping.rows)):
                 for t0, t1 in pieces(0, mapping.stream, MAX_ROWS):
                     self.emitter.emit(
-                        Opcode.MATMUL, loaded, operation=0, macs=(t1 - t0) * (d1 - d0) * width, rows=t1 - t0,
-                        tail=d1 - d0, item=self.item,
+                        Opcode.MATMUL,
+                        loaded,
+                        operation=0,
+                        macs=(t1 - t0) * (d1 - d0) * width,
+                        rows=t1 - t0,
+                        tail=d1 - d0,
+                        item=self.item,
                         flags=int(self.integer | (Flag.ACCUMULATE if t0 else Flag.NONE)),
                         src0=tile * mapping.stream + t0 << self.item,
                         src1=self.moving + column * mapping.stream + t0 << self.item,
-                    )  # fmt: skip
+                    )
                 last = self.emitter.emit(
-                    Opcode.DRAIN, NO_HAZARDS, operation=0, rows=d1 - d0, flags=int(self.integer),
+                    Opcode.DRAIN,
+                    NO_HAZARDS,
+                    operation=0,
+                    rows=d1 - d0,
+                    flags=int(self.integer),
                     dst=column * mapping.down + d0,
-                )  # fmt: skip
+                )
         return _after(loaded, UnitId.MATRIX, last)
 
     def _store(self, last: Hazards) -> None:
@@ -186,15 +214,32 @@ class _ArrayCompiler:
         base = (self.moving + 3 & ~3) + (self.held + 3 & ~3) << self.item
         for start, stop in pieces(0, lines, MAX_ROWS):
             copied = self.emitter.emit(
-                Opcode.VEC, last, operation=0, rows=stop - start, panels=1, function=int(Function.COPY), item=2,
-                flags=int(Flag.SRC0_ACCUMULATOR), tail=self.machine.line_elements, src0=start,
+                Opcode.VEC,
+                last,
+                operation=0,
+                rows=stop - start,
+                panels=1,
+                function=int(Function.COPY),
+                item=2,
+                flags=int(Flag.SRC0_ACCUMULATOR),
+                tail=self.machine.line_elements,
+                src0=start,
                 dst=self.result_at + 4 * start,
-            )  # fmt: skip
+            )
             low, high = split_memory_address(base + 4 * start)
             self.emitter.emit(
-                Opcode.STORE, _after(NO_HAZARDS, UnitId.VECTOR, copied), operation=0, traffic=Traffic.OUTPUT,
-                tensor=2, rows=stop - start, panels=1, item=2, src0=self.result_at + 4 * start, src1=low, src2=high,
-            )  # fmt: skip
+                Opcode.STORE,
+                _after(NO_HAZARDS, UnitId.VECTOR, copied),
+                operation=0,
+                traffic=Traffic.OUTPUT,
+                tensor=2,
+                rows=stop - start,
+                panels=1,
+                item=2,
+                src0=self.result_at + 4 * start,
+                src1=low,
+                src2=high,
+            )
 
 
 def _after(hazards: Hazards, unit: UnitId, instruction: int) -> Hazards:

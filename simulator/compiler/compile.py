@@ -20,10 +20,12 @@ class _Memory:
         self.size = dict.fromkeys(Space, 0)
         self.placements: list[Placement] = []
 
-    def place(self, tensor: Tensor, path: str, space: Space, address: int | None = None) -> Placement:
-        """A place for a tensor, at a given address or behind what is there."""
+    def place(
+        self, tensor: Tensor, path: str, space: Space, *, address: int | None = None, dtype: str | None = None
+    ) -> Placement:
+        """A place for a tensor, at a given address or behind what is there, read as ``dtype``."""
         at = self.size[space] if address is None else address
-        placement = Placement(path, space, at, tensor.rows, tensor.cols, tensor.dtype)
+        placement = Placement(path, space, at, tensor.rows, tensor.cols, dtype or tensor.dtype)
         granules = (tensor.rows * tensor.panels << tensor.item) + 3 & ~3
         self.size[space] = max(self.size[space], at + granules)
         self.placements.append(placement)
@@ -40,7 +42,8 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         unit = machine.matrix_unit
         raise CompileError(
             f"matrix_unit.rows = {unit.rows}, matrix_unit.cols = {unit.cols}, vector_unit.lanes = "
-            f"{machine.vector_unit.lanes}: a whole core needs powers of two (other sizes: the array alone, by gemm)"
+            f"{machine.vector_unit.lanes}: a whole core needs powers of two "
+            "(other sizes: the array alone, by gemm)"
         )
     lowerer = Lowerer(graph, machine)
     low = lowerer.run()
@@ -48,7 +51,9 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
     homes: dict[int, Placement] = {}
     number = {id(tensor): index for index, tensor in enumerate(low.tensors)}
     by_first_block = {tensor.first_block: index for index, tensor in enumerate(low.tensors)}
-    unchanged = {path for path, source in graph.carried.items() if graph.outputs[path] == graph.inputs[source]}
+    unchanged = {
+        path for path, source in graph.carried.items() if graph.outputs[path] == graph.inputs[source]
+    }
 
     for path, tensor in lowerer.inputs.items():
         carried = path in graph.carried.values() and path not in unchanged
@@ -72,10 +77,12 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         target = low.tensors[by_first_block[held.first_block]]
         if path in graph.carried:
             source = next(p for p in memory.placements if p.path == graph.carried[path])
-            placement = memory.place(target, path, Space.HBM_NEXT, source.address)
+            placement = memory.place(
+                target, path, Space.HBM_NEXT, address=source.address, dtype=graph.nodes[node].dtype
+            )
         else:
             space = Space.HBM if path in graph.resident else Space.HOST
-            placement = memory.place(target, path, space)
+            placement = memory.place(target, path, space, dtype=graph.nodes[node].dtype)
         outputs.setdefault(by_first_block[held.first_block], []).append(placement)
 
     constants: dict[str, Array] = {}
@@ -116,5 +123,6 @@ def _check_capacity(machine: SystolicMachine, size: dict[Space, int]) -> None:
     used = (size[Space.HBM] + size[Space.HBM_CURRENT] + size[Space.HBM_NEXT]) * line
     if used > machine.hbm.capacity_bytes:
         raise CompileError(
-            f"hbm.capacity_bytes = {machine.hbm.capacity_bytes}: parameters, state and spills need {used} bytes"
+            f"hbm.capacity_bytes = {machine.hbm.capacity_bytes}: parameters, state and "
+            f"spills need {used} bytes"
         )

@@ -16,15 +16,19 @@ _NAMES = tuple(name for name, _ in FIELDS)
 
 
 class Emitter:
-    """Appends instructions; turns "instruction j needs instruction i finished" into a post of i and a wait of j.
+    """Appends instructions; turns "instruction j needs instruction i finished" into a post of i and a wait
+    of j.
 
-    Both units issue in order and ends within a unit are in order, so the k-th wait of a pair pops the k-th post: a
-    token is placed only if the consumer has not yet waited for this or a later instruction of the producer.
+    Both units issue in order and ends within a unit are in order, so the k-th wait of a pair pops the k-th
+    post: a token is placed only if the consumer has not yet waited for this or a later instruction of the
+    producer.
     """
 
     def __init__(self) -> None:
         self._fields: dict[str, list[int]] = {name: [] for name in _NAMES}
-        self._synced = [[-1] * len(_UNITS) for _ in _UNITS]  # [producer][consumer]: last instruction waited for
+        self._synced = [
+            [-1] * len(_UNITS) for _ in _UNITS
+        ]  # [producer][consumer]: last instruction waited for
         self._last = [-1] * len(_UNITS)
         self.operation: list[int] = []
         self.traffic: list[int] = []

@@ -1,6 +1,7 @@
 """Matrix multiplications as tiles: WLOAD, MATMUL and DRAIN into accumulator tiles, for the three dataflows.
 
-The order of accumulation is part of the machine (``docs/arithmetic.md``): within an accumulator tile, k ascends.
+The order of accumulation is part of the machine (``docs/arithmetic.md``): within an accumulator tile, k
+ascends.
 """
 
 from __future__ import annotations
@@ -32,18 +33,29 @@ def weight_stationary(low: Lowering, a: Tensor, b: Tensor, epilogue: Epilogue, *
                 for k0, k1 in pieces(0, k, low.rows):
                     low.add(
                         Symbolic(
-                            Opcode.WLOAD, low.current, k1 - k0, item=b.item, sub0=sub,
+                            Opcode.WLOAD,
+                            low.current,
+                            k1 - k0,
+                            item=b.item,
+                            sub0=sub,
                             sources=(operand(b, panel, k0),),
                         )
-                    )  # fmt: skip
+                    )
                     low.add(
                         Symbolic(
-                            Opcode.MATMUL, low.current, m1 - m0, item=a.item, tail=k1 - k0,
-                            sources=(operand(a, k0 // line, m0),), sub0=k0 % line // low.rows, sub1=sub,
-                            flags=base | (Flag.ACCUMULATE if k0 else Flag.NONE), tile=tile,
+                            Opcode.MATMUL,
+                            low.current,
+                            m1 - m0,
+                            item=a.item,
+                            tail=k1 - k0,
+                            sources=(operand(a, k0 // line, m0),),
+                            sub0=k0 % line // low.rows,
+                            sub1=sub,
+                            flags=base | (Flag.ACCUMULATE if k0 else Flag.NONE),
+                            tile=tile,
                             macs=(m1 - m0) * (k1 - k0) * n,
                         )
-                    )  # fmt: skip
+                    )
             epilogue(TileSource(tile, panel, m0, m1))
 
 
@@ -64,17 +76,28 @@ def output_stationary(low: Lowering, a_t: Tensor, b: Tensor, epilogue: Epilogue,
                     for k0, k1 in pieces(0, k, a_t.chunk, b.chunk):
                         low.add(
                             Symbolic(
-                                Opcode.MATMUL, low.current, k1 - k0, item=b.item, tail=r1 - r0,
+                                Opcode.MATMUL,
+                                low.current,
+                                k1 - k0,
+                                item=b.item,
+                                tail=r1 - r0,
                                 sources=(operand(a_t, r0 // line, k0), operand(b, panel, k0)),
-                                sub0=r0 % line // low.rows, sub1=sub, tile=tile,
+                                sub0=r0 % line // low.rows,
+                                sub1=sub,
+                                tile=tile,
                                 flags=base | (Flag.ACCUMULATE if k0 else Flag.NONE),
                                 macs=(k1 - k0) * (r1 - r0) * n,
                             )
-                        )  # fmt: skip
+                        )
                     low.add(
                         Symbolic(
-                            Opcode.DRAIN, low.current, r1 - r0, flags=base, sub1=sub, tile=tile,
+                            Opcode.DRAIN,
+                            low.current,
+                            r1 - r0,
+                            flags=base,
+                            sub1=sub,
+                            tile=tile,
                             tile_line=r0 - m0,
                         )
-                    )  # fmt: skip
+                    )
             epilogue(TileSource(tile, panel, m0, m1))

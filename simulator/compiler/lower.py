@@ -21,16 +21,31 @@ from simulator.machines.systolic import SystolicMachine
 ZERO = "constant.zero"
 
 _FUNCTIONS = {
-    "negative": Function.NEGATIVE, "absolute": Function.ABSOLUTE, "sign": Function.SIGN,
-    "sqrt": Function.SQRT, "exp": Function.EXP, "log": Function.LOG, "tanh": Function.TANH,
-    "add": Function.ADD, "subtract": Function.SUBTRACT, "multiply": Function.MULTIPLY,
-    "divide": Function.DIVIDE, "maximum": Function.MAXIMUM, "minimum": Function.MINIMUM,
-    "equal": Function.EQUAL, "not_equal": Function.NOT_EQUAL, "less": Function.LESS,
-    "less_equal": Function.LESS_EQUAL, "where": Function.SELECT,
+    "negative": Function.NEGATIVE,
+    "absolute": Function.ABSOLUTE,
+    "sign": Function.SIGN,
+    "sqrt": Function.SQRT,
+    "exp": Function.EXP,
+    "log": Function.LOG,
+    "tanh": Function.TANH,
+    "add": Function.ADD,
+    "subtract": Function.SUBTRACT,
+    "multiply": Function.MULTIPLY,
+    "divide": Function.DIVIDE,
+    "maximum": Function.MAXIMUM,
+    "minimum": Function.MINIMUM,
+    "equal": Function.EQUAL,
+    "not_equal": Function.NOT_EQUAL,
+    "less": Function.LESS,
+    "less_equal": Function.LESS_EQUAL,
+    "where": Function.SELECT,
     # bool is 0.0 or 1.0
-    "logical_and": Function.MINIMUM, "logical_or": Function.MAXIMUM, "logical_not": Function.EQUAL,
-    "to_bool": Function.NOT_EQUAL, "to_bfloat16": Function.TO_BFLOAT16,
-}  # fmt: skip
+    "logical_and": Function.MINIMUM,
+    "logical_or": Function.MAXIMUM,
+    "logical_not": Function.EQUAL,
+    "to_bool": Function.NOT_EQUAL,
+    "to_bfloat16": Function.TO_BFLOAT16,
+}
 _AGAINST_ZERO = ("logical_not", "to_bool")
 _NO_INTEGER = ("multiply", "divide", "sqrt", "exp", "log", "tanh")
 _CONVERSIONS = {
@@ -109,7 +124,8 @@ class Lowerer:
     def _choose_fused(self) -> dict[int, int]:
         """Elementwise nodes that read a matmul's accumulators directly, and that matmul.
 
-        The matmul must be used by that node alone and have its shape; it is then lowered where that node stands.
+        The matmul must be used by that node alone and have its shape; it is then lowered where that node
+        stands.
         """
         graph, uses = self.graph, self.graph.uses()
         outputs = set(graph.outputs.values())
@@ -181,9 +197,12 @@ class Lowerer:
             left, right = self._operand(b, not turn_b), self._operand(a, not turn_a)
             turned = self.low.tensor(f"%{index}.T", (n, m), node.dtype)
             weight_stationary(
-                self.low, left, right,
-                lambda tile: elementwise(self.low, Function.COPY, turned, [tile], item=2), integer=integer,
-            )  # fmt: skip
+                self.low,
+                left,
+                right,
+                lambda tile: elementwise(self.low, Function.COPY, turned, [tile], item=2),
+                integer=integer,
+            )
             views.transpose_rows(self.low, self.value[index], turned)
 
     # -- element by element ----------------------------------------------------------------------------------
@@ -287,9 +306,7 @@ class Lowerer:
             copy_rows(low, out, row * inner, chain, 0, inner)
         return out
 
-    def _combine(
-        self, function: Function, out: Tensor, chain: Tensor, addend: Source, integer: bool
-    ) -> None:
+    def _combine(self, function: Function, out: Tensor, chain: Tensor, addend: Source, integer: bool) -> None:
         rows = self.low.tensor("rows", (out.rows, out.cols), out.dtype)
         copy_rows(self.low, rows, 0, addend.tensor, addend.first_row, out.rows)
         elementwise(self.low, function, out, [Source(chain), Source(rows)], integer=integer)

@@ -1,9 +1,10 @@
-"""From symbolic instructions to a Program: what is on chip when, loads, stores and spills, addresses and tokens.
+"""From symbolic instructions to a Program: what is on chip when, loads, stores and spills, addresses and
+tokens.
 
-The unified buffer is managed like a cache whose future is known: a block stays until its last use; where room is short, the
-block whose next use is farthest away leaves (Belady), stored first if it exists nowhere else. Loads are issued
-some instructions ahead into room that is free anyway; stores some instructions late, so that the one in-order DMA
-unit does not wait for a result while loads queue behind it.
+The unified buffer is managed like a cache whose future is known: a block stays until its last use; where
+room is short, the block whose next use is farthest away leaves (Belady), stored first if it exists nowhere
+else. Loads are issued some instructions ahead into room that is free anyway; stores some instructions
+late, so that the one in-order DMA unit does not wait for a result while loads queue behind it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from simulator.compiler.space import NO_HAZARDS, FreeSpace, Hazards, Segment, la
 from simulator.compiler.symbolic import NO_TILE, Lowering, Symbolic
 from simulator.compiler.tensors import Operand, Tensor
 from simulator.errors import CompileError
-from simulator.isa import Flag, Opcode, UnitId, join_sub_lines, split_memory_address, UNIT_OF_OPCODE
+from simulator.isa import UNIT_OF_OPCODE, Flag, Opcode, UnitId, join_sub_lines, split_memory_address
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Placement, Space, Traffic
 
@@ -150,7 +151,8 @@ class Schedule:
         elif instruction.dst is not None:
             # In-order writes and earlier reads need no token to the unit itself; reading what it wrote does.
             own = max(
-                (self._blocks[s.block].written[unit] for s in instruction.sources if s is not None), default=-1
+                (self._blocks[s.block].written[unit] for s in instruction.sources if s is not None),
+                default=-1,
             )
             after = (*after[:unit], own, *after[unit + 1 :])
         slot = self._slot(instruction)
@@ -160,9 +162,14 @@ class Schedule:
             elif not (instruction.opcode == Opcode.MATMUL and self.machine.matrix_unit.dataflow == "os"):
                 after = later(after, self._slot_read[slot])
         emitted = self.emitter.emit(
-            instruction.opcode, after, operation=instruction.operation, macs=instruction.macs,
+            instruction.opcode,
+            after,
+            operation=instruction.operation,
+            traffic=Traffic.NONE,
+            macs=instruction.macs,
+            tensor=-1,
             **self._fields(instruction, slot),
-        )  # fmt: skip
+        )
         mark = _mark(unit, emitted)
         for source in instruction.sources:
             if source is not None:
@@ -187,9 +194,13 @@ class Schedule:
 
     def _fields(self, instruction: Symbolic, slot: int) -> dict[str, int]:
         fields = {
-            "function": int(instruction.function), "flags": int(instruction.flags), "item": instruction.item,
-            "tail": instruction.tail, "rows": instruction.rows, "panels": instruction.panels,
-        }  # fmt: skip
+            "function": int(instruction.function),
+            "flags": int(instruction.flags),
+            "item": instruction.item,
+            "tail": instruction.tail,
+            "rows": instruction.rows,
+            "panels": instruction.panels,
+        }
         if instruction.dst is not None:
             fields["dst"] = self._address(instruction.dst)
             fields["dst_stride"] = instruction.dst.stride
@@ -271,9 +282,9 @@ class Schedule:
         candidates = [number for number in self._resident if number not in pinned]
         if not candidates:
             raise CompileError(
-                f"unified_buffer.capacity_bytes = {self.machine.unified_buffer.capacity_bytes}: an operand block of "
-                f"{size * self.machine.line_elements} bytes does not fit beside the {len(pinned) - 1} others that "
-                "its instruction needs; a larger buffer is needed"
+                f"unified_buffer.capacity_bytes = {self.machine.unified_buffer.capacity_bytes}: an operand "
+                f"block of {size * self.machine.line_elements} bytes does not fit beside the {len(pinned) - 1} "
+                "others that its instruction needs; a larger buffer is needed"
             )
         victim = max(candidates, key=lambda number: (self._next_use(number), number))
         block = self._blocks[victim]
@@ -311,9 +322,13 @@ class Schedule:
             stride = tensor.rows
         low, high = split_memory_address(address)
         fields = {
-            "rows": r1 - r0, "panels": p1 - p0, "item": tensor.item, "src1": low, "src2": high,
+            "rows": r1 - r0,
+            "panels": p1 - p0,
+            "item": tensor.item,
+            "src1": low,
+            "src2": high,
             "flags": int(_SPACE_FLAGS[placement.space]),
-        }  # fmt: skip
+        }
         return fields, stride if p1 - p0 > 1 else 0
 
     def _load(self, number: int, operation: int) -> None:
@@ -327,10 +342,16 @@ class Schedule:
         elif not block.fetched and not block.begun:
             traffic = Traffic.INPUT
         emitted = self.emitter.emit(
-            Opcode.LOAD, _without(later(block.written, block.read), UnitId.DMA), operation=operation,
-            traffic=traffic, tensor=self.tensor_names[block.tensor], dst=block.segment.address,
-            dst_stride=stride, src0_stride=memory_stride, **fields,
-        )  # fmt: skip
+            Opcode.LOAD,
+            _without(later(block.written, block.read), UnitId.DMA),
+            operation=operation,
+            traffic=traffic,
+            tensor=self.tensor_names[block.tensor],
+            dst=block.segment.address,
+            dst_stride=stride,
+            src0_stride=memory_stride,
+            **fields,
+        )
         block.written = later(block.written, _mark(UnitId.DMA, emitted))
         block.fetched, block.dirty = True, False
 
@@ -340,10 +361,16 @@ class Schedule:
         fields, memory_stride = self._transfer(number, placement, whole)
         stride = fields["rows"] if fields["panels"] > 1 else 0
         emitted = self.emitter.emit(
-            Opcode.STORE, block.written, operation=self._writer(block), traffic=traffic,
-            tensor=self.tensor_names[block.tensor], src0=block.segment.address, src0_stride=stride,
-            dst_stride=memory_stride, **fields,
-        )  # fmt: skip
+            Opcode.STORE,
+            block.written,
+            operation=self._writer(block),
+            traffic=traffic,
+            tensor=self.tensor_names[block.tensor],
+            src0=block.segment.address,
+            src0_stride=stride,
+            dst_stride=memory_stride,
+            **fields,
+        )
         block.read = later(block.read, _mark(UnitId.DMA, emitted))
         block.dirty = False
         block.home, block.home_whole = placement, whole
@@ -356,9 +383,13 @@ class Schedule:
         _, _, r0, r1 = tensor.bounds(number - tensor.first_block)
         lines = tensor.lines(number - tensor.first_block)
         placement = Placement(
-            f"spill.{len(self.spills)}", Space.HBM, self.spill_address, r1 - r0,
-            lines // (r1 - r0) * tensor.line, tensor.dtype,
-        )  # fmt: skip
+            f"spill.{len(self.spills)}",
+            Space.HBM,
+            self.spill_address,
+            r1 - r0,
+            lines // (r1 - r0) * tensor.line,
+            tensor.dtype,
+        )
         self.spill_address += -(-(lines << tensor.item) // 4) * 4
         self.spills.append(placement)
         self._write_out(number, placement, False, Traffic.SPILL)

@@ -28,8 +28,9 @@ class Segment(NamedTuple):
 class FreeSpace:
     """Allocates stretches of granules, those first whose last use is longest ago.
 
-    A place that was just used makes its next user wait; the longest unused one lets a load run ahead. Where room for
-    few blocks is left (``frame`` > 0) all stretches take whole frames, so that room cannot be lost to fragments.
+    A place that was just used makes its next user wait; the longest unused one lets a load run ahead.
+    Where room for few blocks is left (``frame`` > 0) all stretches take whole frames, so that room cannot
+    be lost to fragments.
     """
 
     def __init__(self, granules: int, frame: int) -> None:
@@ -76,7 +77,7 @@ class FreeSpace:
         return Segment(address, want, hazards)
 
     def release(self, segment: Segment, settled: int) -> None:
-        """Gives a stretch back; neighbours whose uses all lie before instruction ``settled`` grow together."""
+        """Gives a stretch back; neighbours last used before instruction ``settled`` grow together."""
         segments = self._segments
         at = bisect_left(segments, segment.address, key=lambda other: other.address)
         segments.insert(at, segment)
@@ -87,7 +88,5 @@ class FreeSpace:
                 if together and (
                     left.hazards == right.hazards or max(*left.hazards, *right.hazards) < settled
                 ):
-                    merged = Segment(
-                        left.address, left.size + right.size, later(left.hazards, right.hazards)
-                    )
+                    merged = Segment(left.address, left.size + right.size, later(left.hazards, right.hazards))
                     segments[index : index + 2] = [merged]

@@ -14,7 +14,7 @@ NO_TILE = -1
 
 @dataclass(slots=True)
 class Symbolic:
-    """One instruction to be. ``tile`` is the accumulator tile that it reads (VEC) or writes (MATMUL, DRAIN)."""
+    """One instruction to be. ``tile``: the accumulator tile that it reads (VEC) or writes (MATMUL, DRAIN)."""
 
     opcode: Opcode
     operation: int

@@ -18,8 +18,8 @@ MAX_ROWS = 1 << 15  # keeps row counts and strides within an instruction's 16 bi
 class Geometry(NamedTuple):
     """How the machine at hand cuts tensors; ``docs/compiler.md`` explains the choices.
 
-    ``line``: elements of a line. ``chunk``: rows of a block at most, a multiple of ``line``. ``accumulate``: rows of
-    one accumulator tile at most, a divisor of ``chunk``.
+    ``line``: elements of a line. ``chunk``: rows of a block at most, a multiple of ``line``.
+    ``accumulate``: rows of one accumulator tile at most, a divisor of ``chunk``.
     """
 
     line: int
@@ -115,7 +115,7 @@ class Tensor:
 
 
 class Operand(NamedTuple):
-    """Some lines of one block: ``offset`` is the first, in lines; ``stride`` from panel to panel, in lines."""
+    """Lines of one block: ``offset`` is the first, ``stride`` from panel to panel, both in lines."""
 
     block: int  # among all blocks
     offset: int

@@ -18,7 +18,9 @@ from simulator.compiler.symbolic import (
 from simulator.compiler.tensors import Operand, Tensor, operand, pieces
 from simulator.isa import Flag, Function, Opcode
 
-RowRun = tuple[int, int, int, bool]  # first and last row + 1 of the result, first row of the operand, moves on
+RowRun = tuple[
+    int, int, int, bool
+]  # first and last row + 1 of the result, first row of the operand, moves on
 
 
 class Source(NamedTuple):
@@ -31,7 +33,7 @@ class Source(NamedTuple):
 
 
 class TileSource(NamedTuple):
-    """An operand that is an accumulator tile holding rows ``[first_row, last_row)`` of one panel of the result."""
+    """An operand in an accumulator tile: rows ``[first_row, last_row)`` of one panel of the result."""
 
     tile: int
     panel: int
@@ -103,7 +105,7 @@ def elementwise(
     integer: bool = False,
     item: int = 0,
 ) -> None:
-    """``out = function(sources)`` over the whole of ``out``, or over the rows and panel of the accumulator tile."""
+    """``out = function(sources)`` over the whole of ``out``, or over what the accumulator tile holds."""
     tile = next((source for source in sources if isinstance(source, TileSource)), None)
     tensors = [source for source in sources if isinstance(source, Source)]
     runs = [_broadcast(out, source) for source in tensors]
@@ -119,14 +121,21 @@ def elementwise(
                 operands, extra = _operands(sources, runs, panel, row, last_row)
                 low.add(
                     Symbolic(
-                        Opcode.VEC, low.current, last_row - row, last_panel - panel,
-                        dst=operand(out, panel, row), sources=operands, function=function,
-                        flags=flags | extra, item=item, tail=out.tail(last_panel - 1),
+                        Opcode.VEC,
+                        low.current,
+                        last_row - row,
+                        last_panel - panel,
+                        dst=operand(out, panel, row),
+                        sources=operands,
+                        function=function,
+                        flags=flags | extra,
+                        item=item,
+                        tail=out.tail(last_panel - 1),
                         tile=NO_TILE if tile is None else tile.tile,
                         tile_line=0 if tile is None else row - tile.first_row,
                         keeps=True,
                     )
-                )  # fmt: skip
+                )
 
 
 def _operands(
@@ -184,26 +193,47 @@ def copy_rows(
                 target, origin = target._replace(stride=out_step), origin._replace(stride=source_step)
             low.add(
                 Symbolic(
-                    Opcode.VEC, low.current, 1 if stepping else n, n if stepping else 1, dst=target,
-                    sources=(origin,), function=Function.COPY, item=out.item, tail=out.line, keeps=True,
+                    Opcode.VEC,
+                    low.current,
+                    1 if stepping else n,
+                    n if stepping else 1,
+                    dst=target,
+                    sources=(origin,),
+                    function=Function.COPY,
+                    item=out.item,
+                    tail=out.line,
+                    keeps=True,
                 )
-            )  # fmt: skip
+            )
             done += n
 
 
 def reduce_rows(
-    low: Lowering, function: Function, out: Tensor, out_row: int, source: Tensor, row: int, rows: int,
-    *, integer: bool,
-) -> None:  # fmt: skip
+    low: Lowering,
+    function: Function,
+    out: Tensor,
+    out_row: int,
+    source: Tensor,
+    row: int,
+    rows: int,
+    *,
+    integer: bool,
+) -> None:
     """Line ``out_row`` of every panel = chain over ``rows`` consecutive rows of the source."""
     base = Flag.INTEGER if integer else Flag.NONE
     for panel, last_panel in pieces(0, out.panels, out.group, source.group):
         for index, (r0, r1) in enumerate(pieces(row, row + rows, source.chunk)):
             low.add(
                 Symbolic(
-                    Opcode.VEC, low.current, r1 - r0, last_panel - panel,
-                    dst=operand(out, panel, out_row), sources=(operand(source, panel, r0),),
-                    function=function, flags=base | (Flag.ACCUMULATE if index else Flag.NONE),
-                    tail=out.tail(last_panel - 1), keeps=True,
+                    Opcode.VEC,
+                    low.current,
+                    r1 - r0,
+                    last_panel - panel,
+                    dst=operand(out, panel, out_row),
+                    sources=(operand(source, panel, r0),),
+                    function=function,
+                    flags=base | (Flag.ACCUMULATE if index else Flag.NONE),
+                    tail=out.tail(last_panel - 1),
+                    keeps=True,
                 )
-            )  # fmt: skip
+            )

@@ -1,7 +1,7 @@
 """What is a view in NumPy and work on the machine: transposes, reshapes, slices, concatenation.
 
-Lines are moved by VEC copies and columns by transposes: a column is moved by transposing, moving the line that it became,
-and transposing back. Nothing is free.
+Lines are moved by VEC copies and columns by transposes: a column is moved by transposing, moving the line
+that it became, and transposing back. Nothing is free.
 """
 
 from __future__ import annotations
@@ -32,11 +32,16 @@ def transpose_rows(
             columns = source.tail(panel)
             low.add(
                 Symbolic(
-                    Opcode.TRANSPOSE, low.current, r1 - r0, item=source.item, tail=columns,
-                    dst=operand(out, index, out_row + panel * line), sources=(operand(source, panel, row + r0),),
+                    Opcode.TRANSPOSE,
+                    low.current,
+                    r1 - r0,
+                    item=source.item,
+                    tail=columns,
+                    dst=operand(out, index, out_row + panel * line),
+                    sources=(operand(source, panel, row + r0),),
                     keeps=True,
                 )
-            )  # fmt: skip
+            )
 
 
 def transposed(low: Lowering, source: Tensor, *, whole_rows: bool = False) -> Tensor:
@@ -193,7 +198,15 @@ def write_slice(
     out = _copy(low, base)
     for at, start, count, step in _runs(rows):
         copy_rows(
-            low, out, start, value, at, count, out_step=step, out_panel=columns[0] // line, panels=value.panels
+            low,
+            out,
+            start,
+            value,
+            at,
+            count,
+            out_step=step,
+            out_panel=columns[0] // line,
+            panels=value.panels,
         )
     return out
 

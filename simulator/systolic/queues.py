@@ -1,0 +1,67 @@
+"""The one FIFO that data crosses between units: registered, bounded.
+
+Hardware: ``depth`` entries, registered read and write side.
+Latency: an item pushed in cycle t can be popped from cycle t + 1 on (it is written at the clock edge).
+Throughput: one push and one pop per cycle; a slot popped in cycle t takes the next push from cycle t + 1 on,
+so a FIFO of depth 1 passes one item per two cycles.
+Handshake: push waits for room, pop for an item (valid/ready; neither depends on the other within a cycle).
+
+Both directions are counters: ``items`` tells the consumer, ``room`` tells the producer.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, final
+
+from simulator.systolic.clock import Clock
+from simulator.systolic.tokens import NOBODY, Counter
+from simulator.timing import DISPATCH_TO_ISSUE, REFILL_AFTER_ISSUE
+from simulator.trace import Stall
+
+
+@final
+class RegisteredFifo:
+    """``items`` posted by the producer, ``room`` posted by the consumer, ``depth`` rooms at reset."""
+
+    __slots__ = ("items", "room")
+
+    def __init__(self, items: Counter, room: Counter) -> None:
+        self.items = items
+        self.room = room
+
+
+class HeldBack(NamedTuple):
+    """The sequencer's latest wait for room, for the account alone: until when, in whose queue, for which
+    issue."""
+
+    until: int
+    unit: int
+    instruction: int
+
+
+NEVER: Final = HeldBack(0, 0, NOBODY)
+
+
+@final
+class InstructionQueue:
+    """The bounded queue of one issue unit, filled by the sequencer."""
+
+    __slots__ = ("_clock", "held_back", "items", "room", "unit")
+
+    def __init__(self, clock: Clock, sequencer: int, unit: int, depth: int) -> None:
+        self.unit = unit
+        self.items = Counter(clock, Stall.DISPATCH, sequencer)
+        self.room = Counter(clock, Stall.QUEUE, unit, credits_at_reset=depth)
+        self.held_back = NEVER  # as of the latest push
+        self._clock = clock
+
+    def push(self, instruction: int, held_back: HeldBack) -> None:
+        """The sequencer dispatches; it has found room."""
+        self.room.take()
+        self.held_back = held_back
+        self.items.post(instruction, self._clock.now + DISPATCH_TO_ISSUE)
+
+    def pop(self) -> None:
+        """The unit issues the head."""
+        _, instruction = self.items.take()
+        self.room.post(instruction, self._clock.now + REFILL_AFTER_ISSUE)
