@@ -1,0 +1,1 @@
+"""Tests of the eager emulation against exact rational arithmetic and against NumPy's semantics."""
