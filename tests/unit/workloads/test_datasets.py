@@ -174,6 +174,7 @@ def damaged(array, change):
         (TRAIN_LABELS, idx_bytes(labels(20, np.float32)), "holds no labels"),
         (TRAIN_LABELS, idx_bytes(images(20)), "holds no labels"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # bytes make unreadable names
 )
 def test_a_bad_file_is_one_clear_line(folder, file, content, message):
     (folder / file).unlink()
