@@ -22,7 +22,7 @@ from simulator.machines.simt import SimtMachine
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics import measure
 from simulator.program import Program
-from simulator.simt import simulate_gemm
+from simulator.simt.machine import simulate_gemm
 from simulator.timing import array_times
 from simulator.trace import Trace
 

@@ -10,7 +10,8 @@ from simulator.capture import capture
 from simulator.energy import simt_energy
 from simulator.graph import Graph
 from simulator.machines.simt import SimtMachine
-from simulator.simt import SimtResult, simulate_graph
+from simulator.simt.machine import simulate_graph
+from simulator.simt.result import SimtResult
 
 
 def simt_summary(
