@@ -66,7 +66,7 @@ def array_times(machine: SystolicMachine) -> ArrayTimes:
     return ArrayTimes(
         operand=machine.unified_buffer.read_latency_cycles,
         weight_lines=unit.rows,
-        weights_before_rows=1 + (unit.rows - 1) * max(0, 1 + hop - delay),
+        weights_before_rows=max(1 + (unit.rows - 1) * max(0, 1 + hop - delay), unit.rows - 1),
         rows_before_weights=1 + (unit.rows - 1) * max(0, delay - 1 - hop),
         result=result,
         accumulate=machine.accumulators.adder_latency_cycles,

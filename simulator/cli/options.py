@@ -38,14 +38,10 @@ def machine_options(default: str | None = None) -> Callable[[Command], Command]:
             metavar="UNIT.FIELD=VALUE",
             help="Override a number of the machine; may be repeated.",
         )(command)
-        return click.option(
-            "--machine",
-            required=default is None,
-            default=default,
-            show_default=default is not None,
-            metavar="NAME_OR_TOML",
-            help="A preset or a machine file.",
-        )(command)
+        described: dict[str, Any] = {"metavar": "NAME_OR_TOML", "help": "A preset or a machine file."}
+        if default is None:
+            return click.option("--machine", required=True, **described)(command)
+        return click.option("--machine", default=default, show_default=True, **described)(command)
 
     return decorate
 
