@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from simulator.api.engines import time_program
 from simulator.compiler import compile_graph
@@ -140,12 +140,13 @@ def _measured(machine: SystolicMachine, program: Program, trace: Trace, m: int, 
 def _simt(machine: SimtMachine, m: int, k: int, n: int, transa: bool, transb: bool, dtype: str) -> GemmResult:
     if dtype not in SIMT_TYPES:
         raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SIMT_TYPES)}")
-    kernel = simulate_gemm(machine, m, k, n, transa=transa, transb=transb, dtype=dtype)
+    kernel = simulate_gemm(machine, m, k, n, transa=transa, transb=transb, dtype=cast(Any, dtype))
     energy = simt_energy(
         machine.technology.process_nm,
         {dtype: m * k * n},
         dram_bytes=kernel.bytes_dram,
         l2_bytes=kernel.bytes_l2,
+        l2_capacity_bytes=machine.l2.capacity_bytes,
     )
     return GemmResult(
         m,

@@ -7,40 +7,47 @@ from typing import Any
 
 from simulator.api.step import Function
 from simulator.capture import capture
-from simulator.energy import simt_energy
+from simulator.energy import Energy, simt_energy
 from simulator.graph import Graph
 from simulator.machines.simt import SimtMachine
 from simulator.simt.machine import simulate_graph
 from simulator.simt.result import SimtResult
 
 
-def simt_summary(
-    machine: SimtMachine, graph: Graph, *, fused: bool = True
-) -> tuple[SimtResult, dict[str, Any]]:
-    """The kernels of a graph on a SIMT machine, and their totals under the names all commands use."""
+def simt_result(machine: SimtMachine, graph: Graph, *, fused: bool = True) -> tuple[SimtResult, Energy]:
+    """A graph as kernels on a SIMT machine, and their energy.
+
+    An element operation outside the GEMMs is charged as one float32 add, which is the least it can be.
+    """
     result = simulate_graph(machine, graph, fused=fused)
-    macs = sum(m * k * n for m, k, n in map(graph.matmul_mkn, graph.matmuls()))
+    macs: dict[str, int] = {}
+    for kernel in result.kernels:
+        if kernel.macs:
+            macs[kernel.dtype] = macs.get(kernel.dtype, 0) + kernel.macs
     energy = simt_energy(
         machine.technology.process_nm,
-        {"bfloat16": macs},
-        dram_bytes=sum(kernel.bytes_dram for kernel in result.kernels),
-        l2_bytes=sum(kernel.bytes_l2 for kernel in result.kernels),
+        macs,
+        dram_bytes=result.bytes_dram,
+        l2_bytes=result.bytes_l2,
+        l2_capacity_bytes=machine.l2.capacity_bytes,
+        host_bytes=sum(copy.n_bytes for copy in result.copies),
+        adds=sum(kernel.operations for kernel in result.kernels),
     )
-    return result, {
+    return result, energy
+
+
+def simt_step(function: Function, arguments: tuple[Any, ...], machine: SimtMachine) -> dict[str, Any]:
+    """The same graph as on a systolic core, as GPU kernels; the JSON of ``pulsetrain step``."""
+    result, energy = simt_result(machine, capture(function, arguments, name="train").graph)
+    return {
         "machine": machine.name,
         "engine": "simt",
         "cycles": result.cycles,
         "time_us": result.time_us,
         "utilization": result.utilization,
-        "macs": macs,
+        "macs": result.macs,
         "stalls": {},
         "energy_pj": energy.energy_pj,
         "energy": energy.summary(),
         "kernels": [asdict(kernel) for kernel in result.kernels],
     }
-
-
-def simt_step(function: Function, arguments: tuple[Any, ...], machine: SimtMachine) -> dict[str, Any]:
-    """The same graph as on a systolic core, as GPU kernels."""
-    captured = capture(function, arguments, name="train")
-    return simt_summary(machine, captured.graph)[1]

@@ -83,6 +83,7 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         else:
             space = Space.HBM if path in graph.resident else Space.HOST
             placement = memory.place(target, path, space, dtype=graph.nodes[node].dtype)
+        target.name = path  # so that reports name what is stored as the user does
         outputs.setdefault(by_first_block[held.first_block], []).append(placement)
 
     constants: dict[str, Array] = {}

@@ -283,8 +283,8 @@ class Schedule:
         if not candidates:
             raise CompileError(
                 f"unified_buffer.capacity_bytes = {self.machine.unified_buffer.capacity_bytes}: an operand "
-                f"block of {size * self.machine.line_elements} bytes does not fit beside the {len(pinned) - 1} "
-                "others that its instruction needs; a larger buffer is needed"
+                f"block of {size * self.machine.line_elements} bytes does not fit beside the "
+                f"{len(pinned) - 1} others that its instruction needs; a larger buffer is needed"
             )
         victim = max(candidates, key=lambda number: (self._next_use(number), number))
         block = self._blocks[victim]

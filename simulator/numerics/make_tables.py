@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,5 +59,6 @@ def make_tables() -> dict[str, npt.NDArray[np.float32]]:
 
 
 if __name__ == "__main__":
-    np.savez(TABLES_FILE, version=np.array(VERSION), **make_tables())
+    arrays: dict[str, Any] = {"version": np.array(VERSION), **make_tables()}
+    np.savez(TABLES_FILE, **arrays)
     print(f"wrote {TABLES_FILE.name}: version {VERSION}")

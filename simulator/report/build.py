@@ -7,13 +7,11 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from simulator import __version__
 from simulator.api.checks import Check as RunCheck
-from simulator.api.simt import simt_summary
+from simulator.api.simt import simt_result
 from simulator.api.training import Timed, Training
-from simulator.energy import simt_energy
 from simulator.machines.simt import SimtMachine
 from simulator.numerics.core import backend
 from simulator.report.record import (
@@ -122,18 +120,7 @@ def _check(check: RunCheck, run: Training) -> Check:
 def _simt(run: Training, machine: SimtMachine) -> SimtRecord:
     steps = []
     for timed in run.timed:
-        result, summary = simt_summary(machine, timed.step.graph)
-        energy = simt_energy(
-            machine.technology.process_nm,
-            {"bfloat16": summary["macs"]},
-            dram_bytes=sum(kernel.bytes_dram for kernel in result.kernels),
-            l2_bytes=sum(kernel.bytes_l2 for kernel in result.kernels),
-        )
+        result, energy = simt_result(machine, timed.step.graph)
         kernels = tuple(SimtKernel(k.name, k.label, k.time_us, k.bound) for k in result.kernels)
         steps.append(SimtStep(result.time_us, result.cycles, result.utilization, kernels, energy))
-    return SimtRecord(machine.name, _clock(machine), tuple(steps), machine.description)
-
-
-def _clock(machine: SimtMachine) -> float:
-    value: Any = machine.clock.boost_mhz
-    return float(value)
+    return SimtRecord(machine.name, machine.clock.sustained_mhz, tuple(steps), machine.description)
