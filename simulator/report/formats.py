@@ -29,8 +29,12 @@ def optional_percent(fraction: float) -> str:
 
 
 def percent(fraction: float, decimals: int = 1) -> str:
-    """A fraction of one as per cent."""
-    return f"{100 * fraction:.{decimals}f}{_SPACE}%" if math.isfinite(fraction) else str(fraction)
+    """A fraction of one as per cent; one below a hundredth keeps two significant digits."""
+    if not math.isfinite(fraction):
+        return str(fraction)
+    if decimals and 0 < abs(fraction) < 0.00995:
+        return f"{float(f'{100 * fraction:.2g}'):.10f}".rstrip("0") + f"{_SPACE}%"
+    return f"{100 * fraction:.{decimals}f}{_SPACE}%"
 
 
 def time(us: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from simulator.report import formats
 from simulator.report.record import RunRecord
@@ -45,5 +46,6 @@ def _bars(axes: Axes, names: list[str], values: list[float], texts: list[str], c
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, (max(values) or 1.0) * 1.28)
     axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     for row, (value, text) in enumerate(zip(values, texts, strict=True)):
         axes.annotate(text, (value, row), xytext=(5, 0), textcoords="offset points", va="center")
