@@ -1,0 +1,172 @@
+"""Thread-block tiles of GEMM libraries, per pipe and generation.
+
+The float32 tiles carry the names of cuBLAS kernels (``ampere_sgemm_128x64``, ``..._32x32_sliced1x4``); the
+tensor core tiles are the defaults of CUTLASS's profiler for compute capability 7.0, 8.0 and 9.0. No tile
+knows any measured time.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from simulator.machines.simt import WARP_THREADS, Dtype, Generation, SimtMachine
+from simulator.simt.occupancy import Occupancy, occupancy
+
+Pipe = Literal["fma", "dp4a", "mma", "wgmma"]
+
+# Registers of a thread beside accumulators and fragments: addresses, loop counters, predicates, pointers.
+_ADDRESS_REGISTERS = 28
+_MAX_REGISTERS = 255
+_WGMMA_REGISTERS = 168  # CUTLASS: 65536 registers over three warp groups of 128 threads
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One thread block's share of C, and how its warps share the work.
+
+    ``slices`` groups of warps each take a part of every k-tile (cuBLAS: sliced1x4). ``k_bytes`` is the
+    depth of a k-tile in bytes of an operand as it lies in shared memory.
+    """
+
+    block_m: int
+    block_n: int
+    k_bytes: int
+    warp_m: int
+    warp_n: int
+    stages: int
+    slices: int = 1
+    producer_warps: int = 0  # warps that only copy (Hopper)
+    cluster_m: int = 1  # blocks along m that get one multicast copy of their panel of B (Hopper)
+    cluster_n: int = 1  # blocks along n that get one multicast copy of their panel of A (Hopper)
+
+    @property
+    def math_warps(self) -> int:
+        """Warps that multiply."""
+        return self.block_m // self.warp_m * (self.block_n // self.warp_n) * self.slices
+
+    @property
+    def threads(self) -> int:
+        """Threads of a block."""
+        return (self.math_warps + self.producer_warps) * WARP_THREADS
+
+    @property
+    def name(self) -> str:
+        """Block sizes as the libraries write them."""
+        return f"{self.block_m}x{self.block_n}" + (f"_sliced1x{self.slices}" if self.slices > 1 else "")
+
+
+@dataclass(frozen=True)
+class PlacedTile:
+    """A tile on a machine: what it needs and how many of it an SM holds."""
+
+    tile: Tile
+    pipe: Pipe
+    item_bytes: int  # of an operand in shared memory
+    registers: int
+    shared_bytes: int
+    occupancy: Occupancy
+
+    @property
+    def block_k(self) -> int:
+        """Elements of k per k-tile."""
+        return self.tile.k_bytes // self.item_bytes
+
+
+# block_m, block_n, bytes of k, warp_m, warp_n, stages, slices
+_FMA = (
+    Tile(128, 128, 32, 32, 64, 2),
+    Tile(128, 64, 32, 32, 64, 2),
+    Tile(64, 64, 32, 32, 64, 2),
+    Tile(128, 32, 32, 32, 16, 2),
+    Tile(32, 128, 32, 16, 32, 2),
+    Tile(128, 32, 64, 64, 32, 2, 4),
+    Tile(64, 32, 64, 32, 32, 2, 4),
+    Tile(32, 32, 64, 32, 32, 2, 4),
+)
+_VOLTA = (
+    Tile(256, 128, 64, 64, 64, 2),
+    Tile(128, 256, 64, 64, 64, 2),
+    Tile(128, 128, 64, 64, 64, 2),
+    Tile(256, 64, 64, 64, 64, 2),
+    Tile(64, 256, 64, 64, 64, 2),
+    Tile(128, 64, 64, 64, 32, 2),
+    Tile(64, 128, 64, 32, 64, 2),
+    Tile(64, 64, 64, 32, 32, 2),
+)
+_AMPERE = (
+    Tile(256, 128, 64, 64, 64, 3),
+    Tile(128, 256, 64, 64, 64, 3),
+    Tile(128, 128, 64, 64, 64, 4),
+    Tile(256, 64, 64, 64, 64, 4),
+    Tile(64, 256, 64, 64, 64, 4),
+    Tile(128, 64, 64, 64, 32, 6),
+    Tile(64, 128, 64, 32, 64, 6),
+    Tile(64, 64, 64, 32, 32, 6),
+    Tile(64, 64, 128, 64, 32, 5, 2),
+    Tile(128, 32, 128, 32, 32, 5),
+    Tile(32, 128, 128, 32, 32, 5),
+)
+_HOPPER = (
+    Tile(256, 128, 128, 32, 128, 4, producer_warps=4, cluster_n=2),
+    Tile(128, 256, 128, 16, 256, 4, producer_warps=4, cluster_m=2),
+    Tile(128, 192, 128, 16, 192, 5, producer_warps=4, cluster_m=2),
+    Tile(128, 128, 128, 16, 128, 6, producer_warps=4, cluster_m=2),
+    Tile(64, 256, 128, 16, 256, 5, producer_warps=4, cluster_m=2),
+    Tile(256, 64, 128, 32, 64, 5, producer_warps=4, cluster_n=2),
+    Tile(128, 64, 128, 16, 64, 4, producer_warps=4, cluster_n=2),
+    Tile(64, 128, 128, 16, 128, 4, producer_warps=4, cluster_m=2),
+    Tile(64, 64, 128, 16, 64, 6, producer_warps=4, cluster_m=2),
+    Tile(64, 32, 128, 16, 32, 8, producer_warps=4, cluster_n=2),
+)
+_TENSOR: Mapping[Generation, tuple[Tile, ...]] = {
+    "pascal": (),
+    "volta": _VOLTA,
+    "ampere": _AMPERE,
+    "hopper": _HOPPER,
+}
+_ITEM_BYTES: Mapping[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+
+
+def pipe_of(machine: SimtMachine, dtype: Dtype) -> Pipe:
+    """The pipe that multiplies operands of this type; 16-bit operands without tensor cores become float32."""
+    if machine.tensor_macs_per_cycle(dtype):
+        return "wgmma" if machine.tensor_core.from_shared_memory else "mma"
+    return "dp4a" if dtype == "int8" and machine.sm.int8_macs_per_cycle else "fma"
+
+
+@functools.lru_cache(maxsize=64)
+def catalogue(machine: SimtMachine, dtype: Dtype) -> tuple[PlacedTile, ...]:
+    """The tiles of the machine's generation that fit its SM."""
+    pipe = pipe_of(machine, dtype)
+    tiles = _TENSOR[machine.generation] if pipe in ("mma", "wgmma") else _FMA
+    item_bytes = 4 if pipe == "fma" else _ITEM_BYTES[dtype]
+    placed = []
+    for tile in tiles:
+        registers = _registers(tile, pipe)
+        shared = tile.stages * (tile.block_m + tile.block_n) * tile.k_bytes
+        resident = occupancy(machine, tile.threads, registers, shared)
+        if resident.blocks:
+            placed.append(PlacedTile(tile, pipe, item_bytes, registers, shared, resident))
+    return tuple(placed)
+
+
+def thread_tile(tile: Tile) -> tuple[int, int]:
+    """Rows and columns of C that one thread of an FMA tile holds."""
+    per_thread = tile.warp_m * tile.warp_n // WARP_THREADS
+    rows = 4 if per_thread == 16 else 8
+    return rows, per_thread // rows
+
+
+def _registers(tile: Tile, pipe: Pipe) -> int:
+    """Registers of a thread: accumulators, two sets of operand fragments, addresses."""
+    accumulators = tile.warp_m * tile.warp_n // WARP_THREADS
+    if pipe == "wgmma":
+        return _WGMMA_REGISTERS if accumulators > 64 else accumulators + 2 * _ADDRESS_REGISTERS
+    if pipe == "mma":  # one step of 32 bytes of k
+        fragments = 2 * (tile.warp_m + tile.warp_n) * 32 // 4 // WARP_THREADS
+    else:
+        fragments = 2 * sum(thread_tile(tile))
+    return min(_MAX_REGISTERS, accumulators + fragments + _ADDRESS_REGISTERS)
