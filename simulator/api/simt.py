@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from simulator.api.step import Function
 from simulator.capture import capture
@@ -14,12 +14,18 @@ from simulator.simt.machine import simulate_graph
 from simulator.simt.result import SimtResult
 
 
+def training_dtype(machine: SimtMachine) -> Literal["bfloat16", "float16"]:
+    """The 16-bit type for training: bfloat16, or float16 where the tensor cores have that alone."""
+    unit = machine.tensor_core
+    return "float16" if unit.fp16_macs_per_cycle > unit.bf16_macs_per_cycle else "bfloat16"
+
+
 def simt_result(machine: SimtMachine, graph: Graph, *, fused: bool = True) -> tuple[SimtResult, Energy]:
     """A graph as kernels on a SIMT machine, and their energy.
 
     An element operation outside the GEMMs is charged as one float32 add, which is the least it can be.
     """
-    result = simulate_graph(machine, graph, fused=fused)
+    result = simulate_graph(machine, graph, dtype=training_dtype(machine), fused=fused)
     macs: dict[str, int] = {}
     for kernel in result.kernels:
         if kernel.macs:
@@ -49,5 +55,6 @@ def simt_step(function: Function, arguments: tuple[Any, ...], machine: SimtMachi
         "stalls": {},
         "energy_pj": energy.energy_pj,
         "energy": energy.summary(),
+        "dtype": result.dtype,
         "kernels": [asdict(kernel) for kernel in result.kernels],
     }

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from simulator import __version__
 from simulator.api.checks import Check as RunCheck
-from simulator.api.simt import simt_result
+from simulator.api.simt import simt_result, training_dtype
 from simulator.api.training import Timed, Training
 from simulator.machines.simt import SimtMachine
 from simulator.numerics.core import backend
@@ -123,4 +123,5 @@ def _simt(run: Training, machine: SimtMachine) -> SimtRecord:
         result, energy = simt_result(machine, timed.step.graph)
         kernels = tuple(SimtKernel(k.name, k.label, k.time_us, k.bound) for k in result.kernels)
         steps.append(SimtStep(result.time_us, result.cycles, result.utilization, kernels, energy))
-    return SimtRecord(machine.name, machine.clock.sustained_mhz, tuple(steps), machine.description)
+    description = f"{machine.description}; GEMMs in {training_dtype(machine)}"
+    return SimtRecord(machine.name, machine.clock.sustained_mhz, tuple(steps), description)
