@@ -23,8 +23,7 @@ Keep = Iterable[int] | Literal["all"] | None
 
 @dataclass(frozen=True)
 class Execution:
-    """What a run gave: ``outputs`` by path, and by node index the ``values`` that were kept (else
-    None)."""
+    """What a run gave: ``outputs`` by path, and the ``values`` that were kept by node index."""
 
     outputs: Mapping[str, Array]
     values: tuple[Array | None, ...] = field(repr=False)
@@ -45,7 +44,7 @@ class Plan:
 
     Raises:
         ProgramError: a node's inputs, type or shape do not fit its operation; names the node and
-        its source.
+            its source.
     """
 
     def __init__(self, graph: GraphLike, *, rows: int, dataflow: str) -> None:

@@ -132,7 +132,7 @@ def reduce(name: str, x: Array, axis: int) -> Array:
     s = rows[0]
     for row in rows[1:]:
         s = elementwise(function, s, row)
-    return np.expand_dims(canonical(s), axis)
+    return np.expand_dims(canonical(s).copy(), axis)
 
 
 def gemm(a: npt.NDArray[np.uint16], b: npt.NDArray[np.uint16], tile: int) -> Float32:

@@ -46,8 +46,7 @@ def elementwise(name: str, *operands: Array, dtype: str | None = None) -> Array:
 
     Raises:
         ProgramError: the function does not take these types, the shapes do not broadcast, or the
-        result is
-            not of ``dtype``.
+            result is not of ``dtype``.
     """
     dtypes = [dtype_name(operand) for operand in operands]
     kernel = prepare_elementwise(name, dtypes, [operand.shape for operand in operands])
@@ -58,12 +57,11 @@ def elementwise(name: str, *operands: Array, dtype: str | None = None) -> Array:
 
 
 def reduce(name: str, x: Array, axes: Sequence[int], keepdims: bool = False) -> Array:
-    """``reduce_sum``, ``reduce_max`` or ``reduce_min`` over ``axes``, the lowest first, in the
-    stated order.
+    """``reduce_sum``, ``reduce_max`` or ``reduce_min`` over ``axes``, the lowest first, in order.
 
     Raises:
         ProgramError: no such reduction of this type, an axis that is not there, or no elements to
-        reduce.
+            reduce.
     """
     return prepare_reduce(name, dtype_name(x), x.shape, axes, keepdims)(x)
 
@@ -94,8 +92,7 @@ def gemm(
         raise ProgramError(f"no dataflow {dataflow!r}: {', '.join(DATAFLOWS)}")
     if rows < 1:
         raise ProgramError(f"an array of {rows} rows")
-    # A tile of 0 is one chain over all k.
-    return _multiply(a, b, transpose_a, transpose_b, 0 if dataflow == "os" else rows)
+    return _multiply(a, b, transpose_a, transpose_b, None if dataflow == "os" else rows)
 
 
 def gemm_int8(
@@ -115,11 +112,11 @@ def gemm_int8(
     """
     if a.dtype != np.int8 or b.dtype != np.int8:
         raise ProgramError(f"an integer matmul takes int8, not {a.dtype} and {b.dtype}")
-    return _multiply(a, b, transpose_a, transpose_b, 0)
+    return _multiply(a, b, transpose_a, transpose_b, None)
 
 
-def _multiply(a: Array, b: Array, transpose_a: bool, transpose_b: bool, tile: int) -> Array:
-    """The product of operands of one type; ``tile`` is not read for integers."""
+def _multiply(a: Array, b: Array, transpose_a: bool, transpose_b: bool, tile: int | None) -> Array:
+    """The product of operands of one type; ``tile`` None is one chain over all k."""
     if a.ndim != 2 or b.ndim != 2:
         raise ProgramError(f"matmul takes two axes, not shapes {a.shape} and {b.shape}")
     k, m = a.shape if transpose_a else a.shape[::-1]
@@ -129,13 +126,14 @@ def _multiply(a: Array, b: Array, transpose_a: bool, transpose_b: bool, tile: in
     integers = a.dtype == np.int8
     if m * n * k == 0:
         return np.zeros((m, n), np.int32 if integers else np.float32)
+    chain, tile = tile is None, min(tile or k, k)
     native = active()
     if native is None:
         left, right = a.T if transpose_a else a, b.T if transpose_b else b
         with np.errstate(all="ignore"):
             if integers:
                 return fallback.gemm_int8(left, right)
-            return fallback.gemm(left, right, tile or k)
+            return fallback.gemm(left, right, tile)
     # A transposed view is contiguous as it is stored.
     if a.flags.f_contiguous:
         a, transpose_a = a.T, not transpose_a
@@ -144,7 +142,8 @@ def _multiply(a: Array, b: Array, transpose_a: bool, transpose_b: bool, tile: in
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     out = np.empty((m, n), np.int32 if integers else np.float32)
     done = native.gemm(
-        *(m, n, k, address(a), transpose_a, address(b), transpose_b, tile, integers, address(out))
+        *(m, n, k, address(a), transpose_a, address(b), transpose_b),
+        *(0 if chain else tile, integers, address(out)),
     )
     if not done:
         raise MemoryError(f"no memory for the packed operands of a {m} x {k} x {n} product")

@@ -29,7 +29,7 @@ def prepare(nodes: Sequence[NodeLike], index: int, rows: int, dataflow: str) -> 
 
     Raises:
         ProgramError: inputs, type or shape do not fit the operation; names the operation and its
-        source.
+            source.
     """
     node = nodes[index]
     try:

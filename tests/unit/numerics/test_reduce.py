@@ -83,6 +83,12 @@ def test_int32_reductions_wrap(backend):
     assert kernels.reduce("reduce_min", x, (0, 1)).tolist() == -(2**31)
 
 
+def test_results_are_new_arrays(backend):
+    for x in (np.ones((1, 3), np.int32), np.ones((1, 3), np.float32)):
+        for axes in ((0,), ()):
+            assert not np.shares_memory(kernels.reduce("reduce_sum", x, axes), x)
+
+
 def test_views_and_empty_results(backend):
     x = values((6, 8), seed=2)
     assert_bits(kernels.reduce("reduce_sum", x.T, (1,)), kernels.reduce("reduce_sum", x, (0,)))
