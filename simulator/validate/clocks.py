@@ -6,7 +6,6 @@ from collections import deque
 from typing import final
 
 from simulator.isa import Flag, Opcode, UnitId, units_of
-from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program
 
 Clock = tuple[int, ...]
@@ -17,7 +16,7 @@ Clock = tuple[int, ...]
 class Clocks:
     """Follows the Program in its order; every token that is taken must have been posted before."""
 
-    def __init__(self, program: Program, machine: SystolicMachine) -> None:
+    def __init__(self, program: Program) -> None:
         records = program.records
         self.units: list[int] = units_of(records).tolist()
         self._opcodes: list[int] = records["opcode"].tolist()
@@ -30,7 +29,6 @@ class Clocks:
         self._ended = [zero] * len(UnitId)  # at its end
         self._tokens: list[list[deque[Clock]]] = [[deque() for _ in UnitId] for _ in UnitId]
         self._tiles: deque[tuple[Clock, Clock]] = deque()  # of the WLOADs whose tiles are not swapped in yet
-        self._last_matmul = zero
         self.issued: list[list[int]] = [[] for _ in UnitId]  # the instructions of each unit
 
     def step(self, index: int) -> tuple[int, Clock]:
@@ -45,8 +43,6 @@ class Clocks:
             # It issues after its WLOAD and ends after it: its rows take the buffer's latency to the array.
             wload_started, wload_ended = self._tiles.popleft()
             known, ended = _join(known, wload_started), _join(ended, wload_ended)
-        elif opcode == Opcode.DRAIN:
-            known = _join(known, self._last_matmul)
         self.issued[unit].append(index)
         number = len(self.issued[unit])
         ended = _join(ended, known)
@@ -54,8 +50,6 @@ class Clocks:
         self._started[unit], self._ended[unit] = known, ended
         if opcode == Opcode.WLOAD:
             self._tiles.append((known, ended))
-        elif opcode == Opcode.MATMUL:
-            self._last_matmul = ended
         for consumer in self._posts[index]:
             self._tokens[unit][consumer].append(ended)
         return number, known

@@ -91,7 +91,7 @@ class _Order:
 
     def __init__(self, program: Program, machine: SystolicMachine, regions: Marks) -> None:
         self.program, self.machine = program, machine
-        self.clocks = Clocks(program, machine)
+        self.clocks = Clocks(program)
         self.unit, self.number = 0, 0  # of the instruction being looked at
         self.known: Clock = ()
         self.regions = [_Region._make(region) for region in regions.tolist()]

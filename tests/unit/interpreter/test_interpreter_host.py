@@ -86,6 +86,10 @@ def test_carried_tensors_are_written_to_this_step_and_read_from_the_next() -> No
     assert state.result_placement("w", Space.HBM_CURRENT) == now
     with pytest.raises(KeyError):
         state.read("w", Space.HOST)
+    empty = Assembler(asm.machine)
+    empty.placements, empty.granules = asm.placements[::-1], asm.granules
+    state = run_program(empty.program(), asm.machine, {"w": value}, [])
+    assert not np.array_equal(state.read("w"), value)  # the next step's tensors are for the Program to write
 
 
 def test_inputs_must_fit_their_placement() -> None:
@@ -162,3 +166,7 @@ def test_a_carried_output_is_read_where_the_next_step_finds_it(path: str) -> Non
     empty.placements, empty.granules = asm.placements, asm.granules
     state = run_program(empty.program(), asm.machine, {"w": value}, [])
     assert compare_outputs(state, carried, {"new_w": value}).different > 0
+    empty.placements = [now]
+    state = run_program(empty.program(), asm.machine, {"w": value}, [])
+    with pytest.raises(ProgramError, match="output 'new_w' is not placed"):
+        compare_outputs(state, carried, {"new_w": value})

@@ -54,17 +54,30 @@ def test_without_a_trace_the_order_of_the_program_counts() -> None:
     np.testing.assert_array_equal(run_program(asm.program(), asm.machine, {"x": X}, []).read("y"), -X)
 
 
-def test_an_operand_overwritten_too_early() -> None:
+@pytest.mark.parametrize("function", [Function.NEGATIVE, Function.COPY])
+def test_an_operand_overwritten_too_early(function: Function) -> None:
     """Write after read: the second LOAD ends before the VEC that wants the first one's value starts."""
     asm = Assembler(make_machine())
     x, z, y = (asm.place(path, 1, 4) for path in "xzy")
     asm.load(x, 0)
-    asm.vec(Function.NEGATIVE, 4, 0)
+    asm.vec(function, 4, 0)
     asm.load(z, 0)
     asm.store(y, 4)
-    late, early = [(1, 9), (9, 14), (2, 15), (15, 20)], [(1, 5), (9, 14), (2, 9), (15, 20)]
-    np.testing.assert_array_equal(outcome(asm, late, x=X, z=3 * X), -X)
-    np.testing.assert_array_equal(outcome(asm, early, x=X, z=3 * X), -3 * X)
+    late, early = [(1, 9), (9, 14), (2, 11), (15, 20)], [(1, 5), (9, 14), (2, 9), (15, 20)]
+    sign = -1 if function is Function.NEGATIVE else 1
+    np.testing.assert_array_equal(outcome(asm, late, x=X, z=3 * X), sign * X)
+    np.testing.assert_array_equal(outcome(asm, early, x=X, z=3 * X), sign * 3 * X)
+
+
+def test_operands_of_the_array_are_read_at_the_start() -> None:
+    """Its rows are streamed from the start on; what is written there before the end does not count."""
+    asm, a, b = weights_program()
+    asm.load(asm.placements[0], 0, src1=asm.placements[1].address)
+    trace = make_trace([(1, 5), (2, 6), (6, 12), (7, 13), (13, 30), (14, 31), (3, 20)])
+    state = run_program(asm.program(), asm.machine, {"a": a, "b": b}, [], trace=trace)
+    expected = run_program(weights_program()[0].program(), asm.machine, {"a": a, "b": b}, [])
+    one, other = (each.core.accumulators.lines(0, np.dtype(np.float32), 1)[0] for each in (state, expected))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_the_dma_reaches_a_memory_in_order() -> None:

@@ -150,6 +150,7 @@ def test_a_sum_goes_down_the_rows() -> None:
 
 def test_a_reduction_goes_on_from_its_destination() -> None:
     value = special(4, (5, 4))
+    value[:, 0] = [1, 2**24, -(2**24), 1, 0]  # 1; had the destination come last, 2
     asm = Assembler(make_machine())
     asm.load(asm.place("x", 5, 4), 0)
     asm.vec(Function.COPY, DST, 0)

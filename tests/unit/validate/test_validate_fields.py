@@ -104,6 +104,7 @@ def test_a_field_of_a_function(function: Function, fields: dict[str, int], messa
         ({"tail": 5}, "instruction 1 (transposer TRANSPOSE): tail = 5: 1 to 4 is allowed"),
         ({"tail": 0}, "instruction 1 (transposer TRANSPOSE): tail = 0: 1 to 4 is allowed"),
         ({"item": 3}, "instruction 1 (transposer TRANSPOSE): item = 3: 0 to 2 is allowed"),
+        ({"dst": 2036, "rows": 1}, "dst = 2036: reaches to 2052"),
         ({"dst": 2040}, "instruction 1 (transposer TRANSPOSE): dst = 2040: reaches to 2056"),
         ({"flags": Flag.INTEGER}, "INTEGER not allowed here"),
     ],

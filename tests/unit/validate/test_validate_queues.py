@@ -200,3 +200,23 @@ def test_weights_loaded_too_far_ahead(unit: Any) -> None:
     )
     accept(loads_ahead(6, 3, 2, unit))
     accept(loads_ahead(6, 4, 1, unit))
+
+
+def test_a_single_buffer_holds_a_slot_longer() -> None:
+    """With two buffers the SWAP frees a slot of the FIFO; with one the RELEASE, dispatched too late here."""
+
+    def emit(buffers: int) -> Assembler:
+        unit = {"weight_buffers": buffers}
+        asm = product(4, matrix_unit=unit, weight_fifo={"depth_tiles": 1}, sequencer={"queue_depth": 1})
+        order = [0, 1, 2, 6, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+        columns: list[Any] = [asm.fields, asm.traffic, asm.tensor]
+        for column in columns:
+            column[:] = [column[index] for index in order]
+        asm.fields[3] = {**asm.fields[3], "flags": KEEP}
+        asm.fields[7] = {**asm.fields[7], "flags": int(Flag.RELEASE), "wait": 0}
+        return asm
+
+    accept(emit(2))
+    assert refusal(emit(1)).startswith(
+        "deadlock: sequencer waits for room in the queue of weight_loader for "
+    )

@@ -116,6 +116,19 @@ def test_knowledge_is_passed_on() -> None:
     accept(asm)
 
 
+@pytest.mark.parametrize(
+    "emit",
+    [
+        lambda asm: asm.vec(Function.ADD, 128, 0, src1=60, rows=4, flags=Flag.SRC1_SAME_ROW),
+        lambda asm: asm.vec(Function.REDUCE_SUM, 2044, 0, rows=4),
+        lambda asm: asm.emit(Opcode.TRANSPOSE, src0=0, dst=2044, rows=4, tail=1, item=2),
+    ],
+)
+def test_the_last_line_is_there(emit: Any) -> None:
+    """One line is read or written, though ``rows`` is 4."""
+    accept(vectors(emit))
+
+
 def test_results_may_lie_in_the_place_of_an_input() -> None:
     asm = Assembler(make_machine())
     x = asm.place("x", 2, 4, space=Space.HBM)
