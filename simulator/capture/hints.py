@@ -12,12 +12,14 @@ METHOD_HINTS = {
 }
 
 UFUNC_HINTS = {
+    "copysign": "write np.abs(a) * np.sign(b)",
     "cbrt": "the machine has sqrt, exp and log",
     "exp2": "write np.exp(x * np.log(2.0))",
     "expm1": "write np.exp(x) - 1",
     "floor_divide": _HOST,
     "fmax": "use np.maximum",
     "fmin": "use np.minimum",
+    "heaviside": "write (x > 0).astype(np.float32)",
     "hypot": "write np.sqrt(a * a + b * b)",
     "log10": "write np.log(x) / np.log(10.0)",
     "log1p": "write np.log(1 + x)",
@@ -50,7 +52,7 @@ FUNCTION_HINTS = {
     "linalg.matrix_norm": _NORM,
     "nan_to_num": "use np.where(np.isnan(x), 0.0, x)",
     "nonzero": _LABELS,
-    "pad": "write into a slice of np.zeros(shape, np.float32) * x[0, 0], or use np.concatenate",
+    "pad": "use np.concatenate with np.zeros(shape, np.float32)",
     "prod": "multiply slices",
     "put": _LABELS,
     "round": _HOST,

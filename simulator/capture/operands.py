@@ -69,7 +69,7 @@ def operand(value: Any) -> Operand:
         return Operand((), value.dtype, number=constant(value.item() + 0))
     if isinstance(value, list | tuple):
         value = np.asarray(value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not isinstance(value, np.matrix | np.ma.MaskedArray):
         return Operand(value.shape, value.dtype, array=value)
     fail(f"a value of type {type(value).__name__} cannot be computed with")
 

@@ -28,6 +28,7 @@ class Outcome:
         self.outputs: dict[str, int] = {}
         self.numbers: dict[str, HostScalar] = {}
         self.kinds: dict[str, ArgumentLeaf] = {}
+        self.carried: dict[str, str] = {}
         self.result: Any = None
         self._containers: dict[str, list[tuple[str, str]]] = {}
         self._recorder = recorder
@@ -104,6 +105,7 @@ class Outcome:
                 self.fail(f"the result has no '{path}', which the argument '{name}' has")
             if not leaf.admits(new[path]):
                 self.fail(f"'{path}' was {leaf} and the function makes it {new[path]}")
+        self.carried |= {path: path for path in new if path in self.outputs}
         for path in new:
             if path not in old:
                 self.fail(f"the result has '{path}', which the argument '{name}' does not have")

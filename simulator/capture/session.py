@@ -135,7 +135,7 @@ class _Session:
             graph=live_graph(
                 recorder,
                 outcome.outputs,
-                carried={path: path for path in outcome.outputs if path in nodes},
+                carried=outcome.carried,
                 resident=frozenset(
                     path
                     for position in resident

@@ -1,9 +1,8 @@
-"""Functions that move elements and compute nothing: views, joins, copies."""
+"""Views and copies: functions that show the elements of one array in another way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from simulator.capture import build
 from simulator.capture.arrays import TracedArray
 from simulator.capture.build import Shape
-from simulator.capture.operands import machine_type, node_of
+from simulator.capture.operands import node_of
 from simulator.capture.recorder import current, fail
-from simulator.capture.results import deliver
 from simulator.capture.standin import StandIn, implements
 
 
-def _array(value: Any) -> TracedArray:
+def as_array(value: Any) -> TracedArray:
     """An argument as an array of the step."""
     if isinstance(value, TracedArray):
         return value
@@ -27,7 +25,7 @@ def _array(value: Any) -> TracedArray:
 
 
 def _reshaped(a: Any, shape: Shape) -> TracedArray:
-    x = _array(a)
+    x = as_array(a)
     node = build.reshape(current(), x.read(), shape)
     if x.is_scalar and not shape:
         return x
@@ -35,12 +33,12 @@ def _reshaped(a: Any, shape: Shape) -> TracedArray:
 
 
 def _transposed(a: Any, axes: Sequence[int]) -> TracedArray:
-    x = _array(a)
+    x = as_array(a)
     return x if x.is_scalar else x.view(build.transpose(current(), x.read(), axes))
 
 
 @implements(np.reshape)
-def _reshape(
+def reshape(
     a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
 ) -> TracedArray:
     if order not in ("C", "A"):
@@ -57,7 +55,7 @@ def _reshape(
 
 @implements(np.ravel)
 def _ravel(a: Any, order: str = "C") -> TracedArray:
-    return _reshape(a, (a.size,), order)
+    return reshape(a, (a.size,), order)
 
 
 @implements(np.squeeze)
@@ -73,7 +71,7 @@ def _squeeze(a: Any, axis: Any = None) -> TracedArray:
 
 
 @implements(np.expand_dims)
-def _expand_dims(a: Any, axis: Any) -> TracedArray:
+def expand_dims(a: Any, axis: Any) -> TracedArray:
     axis = axis if isinstance(axis, tuple | list) else (axis,)
     axes = normalize_axis_tuple(axis, len(axis) + len(a.shape))
     lengths = iter(a.shape)
@@ -120,7 +118,7 @@ def _moveaxis(a: Any, source: Any, destination: Any) -> TracedArray:
 @implements(np.broadcast_to)
 def _broadcast_to(array: Any, shape: Any) -> TracedArray:
     wanted = (int(shape),) if isinstance(shape, int | np.integer) else tuple(map(int, shape))
-    x = _array(array)
+    x = as_array(array)
     return x.view(build.broadcast_to(current(), x.read(), wanted))
 
 
@@ -131,16 +129,16 @@ def _broadcast_arrays(*args: Any) -> tuple[TracedArray, ...]:
 
 
 @implements(np.atleast_1d)
-def _atleast_1d(*arys: Any) -> Any:
-    made = [x if len(x.shape) >= 1 else _reshaped(x, (1,)) for x in map(_array, arys)]
+def atleast_1d(*arys: Any) -> Any:
+    made = [x if len(x.shape) >= 1 else _reshaped(x, (1,)) for x in map(as_array, arys)]
     return made[0] if len(made) == 1 else tuple(made)
 
 
 @implements(np.atleast_2d)
-def _atleast_2d(*arys: Any) -> Any:
+def atleast_2d(*arys: Any) -> Any:
     made = [
         x if len(x.shape) >= 2 else _reshaped(x, (1, *x.shape) if x.shape else (1, 1))
-        for x in map(_array, arys)
+        for x in map(as_array, arys)
     ]
     return made[0] if len(made) == 1 else tuple(made)
 
@@ -160,107 +158,6 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind") -> None:
     if not isinstance(src, StandIn | int | float) and not np.can_cast(src, dst.dtype, casting):  # type: ignore[arg-type]
         fail(f"{src.dtype} cannot be copied into {dst.dtype}")
     dst[...] = src
-
-
-@implements(np.concatenate)
-def _concatenate(
-    arrays: Any, /, axis: int | None = 0, out: Any = None, dtype: Any = None
-) -> TracedArray:
-    recorder = current()
-    parts = [_array(part) for part in arrays]
-    wanted = np.result_type(*(part.dtype for part in parts)) if dtype is None else dtype
-    name = machine_type(wanted, "the joined array")
-    nodes = [build.cast(recorder, part.read(), name) for part in parts]
-    if axis is None:
-        nodes = [build.reshape(recorder, i, (recorder.nodes[i].size,)) for i in nodes]
-        axis = 0
-    axis = normalize_axis_index(axis, len(recorder.nodes[nodes[0]].shape))
-    node = build.concatenate(recorder, nodes, axis)
-    return deliver(recorder, node, out, tuple(arrays))
-
-
-@implements(np.stack)
-def _stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None) -> TracedArray:
-    parts = [_expand_dims(_array(part), axis) for part in arrays]
-    axis = normalize_axis_index(axis, len(parts[0].shape))
-    return _concatenate(parts, axis, out, dtype)
-
-
-@implements(np.vstack)
-def _vstack(tup: Any, *, dtype: Any = None) -> TracedArray:
-    return _concatenate([_atleast_2d(part) for part in tup], 0, None, dtype)
-
-
-@implements(np.hstack)
-def _hstack(tup: Any, *, dtype: Any = None) -> TracedArray:
-    parts = [_atleast_1d(part) for part in tup]
-    return _concatenate(parts, 0 if parts[0].ndim == 1 else 1, None, dtype)
-
-
-@implements(np.column_stack)
-def _column_stack(tup: Any) -> TracedArray:
-    parts = [_array(part) for part in tup]
-    return _concatenate([p[:, None] if p.ndim == 1 else p for p in parts], 1)
-
-
-@implements(np.split, np.array_split)
-def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[TracedArray]:
-    axis = normalize_axis_index(axis, len(ary.shape))
-    length = ary.shape[axis]
-    if isinstance(indices_or_sections, int | np.integer):
-        sections = int(indices_or_sections)
-        if length % sections:
-            fail(f"an axis of {length} cannot be split into {sections} equal parts")
-        cuts = list(range(0, length + 1, length // sections))
-    else:
-        cuts = [0, *(int(cut) for cut in indices_or_sections), length]
-    before = (slice(None),) * axis
-    return [ary[(*before, slice(a, b))] for a, b in pairwise(cuts)]
-
-
-@implements(np.repeat)
-def _repeat(a: Any, repeats: int, axis: int | None = None) -> TracedArray:
-    if not isinstance(repeats, int | np.integer):
-        fail("np.repeat with a number for each element is not supported")
-    recorder, x = current(), _array(a)
-    node = x.read()
-    if axis is None:
-        node, axis = build.reshape(recorder, node, (x.size,)), 0
-    shape = recorder.nodes[node].shape
-    axis = normalize_axis_index(axis, len(shape))
-    before, length, after = shape[:axis], shape[axis], shape[axis + 1 :]
-    node = build.reshape(recorder, node, (*before, length, 1, *after))
-    node = build.broadcast_to(recorder, node, (*before, length, int(repeats), *after))
-    node = build.reshape(recorder, node, (*before, length * int(repeats), *after))
-    return TracedArray(recorder, node)
-
-
-@implements(np.tile)
-def _tile(A: Any, reps: Any) -> TracedArray:
-    recorder, x = current(), _array(A)
-    counts = [int(n) for n in (reps if isinstance(reps, tuple | list) else (reps,))]
-    ndim = max(len(counts), x.ndim)
-    counts = [1] * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - x.ndim) + x.shape
-    apart = tuple(n for length in shape for n in (1, length))
-    together = tuple(n for pair in zip(counts, shape, strict=True) for n in pair)
-    node = build.reshape(recorder, x.read(), apart)
-    node = build.broadcast_to(recorder, node, together)
-    final = tuple(count * length for count, length in zip(counts, shape, strict=True))
-    return TracedArray(recorder, build.reshape(recorder, node, final))
-
-
-@implements(np.roll)
-def _roll(a: Any, shift: int, axis: int | None = None) -> TracedArray:
-    x = _array(a)
-    if axis is None:
-        return _reshaped(_roll(_reshape(x, -1), shift, 0), x.shape).copy()
-    axis = normalize_axis_index(axis, x.ndim)
-    cut = -int(shift) % x.shape[axis]
-    if not cut:
-        return x.copy()
-    head, tail = _split(x, [cut], axis)
-    return _concatenate([tail, head], axis)
 
 
 @implements(np.shape)

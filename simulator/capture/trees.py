@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from simulator.errors import CaptureError
-
 
 @dataclass(frozen=True)
 class Leaf:
@@ -87,6 +85,8 @@ def kind_of(value: Any) -> str | None:
     # np.float64 and np.int64 count as Python numbers; narrower ones keep their type, as in NumPy.
     if isinstance(value, int | float | np.int64):
         return "number"
+    if isinstance(value, np.matrix | np.ma.MaskedArray):
+        return None  # their operators mean something else
     if isinstance(value, np.ndarray | np.generic):
         return "array"
     return "static" if callable(value) else None
@@ -95,12 +95,3 @@ def kind_of(value: Any) -> str | None:
 def python_number(value: Any) -> int | float:
     """A number leaf as Python's own."""
     return int(value) if isinstance(value, int | np.integer) else float(value)
-
-
-def check_unique(paths: list[str]) -> None:
-    """Raises CaptureError where two leaves have one path, as with the keys 1 and '1'."""
-    seen: set[str] = set()
-    for path in paths:
-        if path in seen:
-            raise CaptureError(f"two values have the path '{path}'; rename a key")
-        seen.add(path)

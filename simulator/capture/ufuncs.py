@@ -145,8 +145,8 @@ def _fits(given: Operand, name: str) -> bool:
     if given.number is not None and given.constant is None:
         return given.dtype is int and name == "int32"
     values = np.asarray(given.constant if given.array is None else given.array)
-    if values.dtype.kind not in "biuf":
-        return False
+    if given.array is not None and values.dtype.kind not in "biu" and values.dtype != np.float32:
+        return False  # a float64 array is a mistake, whatever it holds
     with np.errstate(all="ignore"):
         return np.array_equal(values.astype(name).astype(values.dtype), values)
 

@@ -14,12 +14,9 @@ import numpy as np
 
 from simulator.capture import Captured, capture
 from simulator.capture.trees import leaves
-from simulator.graph import Graph, Node
+from simulator.graph import ELEMENTWISE, Graph, Node
 
-_SAME_NAME = (
-    "negative absolute sign sqrt exp log tanh add subtract multiply divide maximum minimum equal "
-    "not_equal less less_equal logical_and logical_or logical_not where"
-).split()
+_SAME_NAME = frozenset(ELEMENTWISE) - {"copy", "to_bfloat16", "to_float32", "to_int32", "to_bool"}
 _REDUCE = {"reduce_sum": np.add, "reduce_max": np.maximum, "reduce_min": np.minimum}
 _CONVERT = {
     "to_bfloat16": np.float32,

@@ -78,7 +78,7 @@ def test_numbers_compared_with_numbers(t: int) -> None:
             np.where(t < 4, x, -x),
             np.where(t >= 4, x, 0.0),
             np.where(t != 4, x, 1.0),
-            np.where(4 == t, x, 1.0),
+            np.where(t == 4, x, 1.0),
             np.where(lr > 0.1, x, 2.0),
             x * (t <= 4),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +19,7 @@ Y = np.eye(3, dtype=np.float32)[np.arange(BATCH) % 3]
 
 
 def params_of(widths: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [
-        {"w": array(n, m, seed=n), "b": array(m, seed=m)}
-        for n, m in zip(widths[:-1], widths[1:], strict=True)
-    ]
+    return [{"w": array(n, m, seed=n), "b": array(m, seed=m)} for n, m in pairwise(widths)]
 
 
 def softmax_gradient(z: Any, y: Any) -> tuple[Any, Any]:
