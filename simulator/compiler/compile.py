@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.compiler.interleave import interleave
 from simulator.compiler.lower import Lowerer
 from simulator.compiler.schedule import Schedule
 from simulator.compiler.tensors import Tensor
@@ -91,6 +92,7 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         constants[name] = value
         homes[number[id(tensor)]] = memory.place(tensor, name, Space.HBM)
 
+    interleave(low, machine, homes.keys() | outputs.keys())
     names, name_of = _names(low.tensors)
     schedule = Schedule(machine, low, homes, outputs, name_of, memory.size[Space.HBM])
     emitter = schedule.run()

@@ -10,6 +10,7 @@ late, so that the one in-order DMA unit does not wait for a result while loads q
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulator.compiler.emit import Emitter
@@ -23,7 +24,8 @@ from simulator.program import Placement, Space, Traffic
 
 NEVER = 1 << 60
 STORE_DELAY = 8  # symbolic instructions between a block's last write and its store
-LOOK_AHEAD = 64  # symbolic instructions whose loads are issued early
+LOOK_AHEAD = 64  # symbolic instructions whose loads are issued early, into room that is free
+EVICT_AHEAD = 16  # symbolic instructions for whose loads a block leaves early
 FEW_BLOCKS = 16  # fewer blocks than this in the unified buffer: whole frames only
 SETTLED = 256  # instructions after which a place's past is taken as one
 
@@ -132,7 +134,7 @@ class Schedule:
                 self._pending.append((index + STORE_DELAY, number))
             elif not block_state.uses and not self._is_pending(number):
                 self._drop(number)
-        self._look_ahead(index, instruction.operation)
+        self._look_ahead(index)
 
     def _is_pending(self, number: int) -> bool:
         return any(number == waiting for _, waiting in self._pending)
@@ -233,20 +235,58 @@ class Schedule:
 
     # -- on and off chip -------------------------------------------------------------------------------------
 
-    def _look_ahead(self, index: int, operation: int) -> None:
-        """Loads what the next instructions read, where room is free."""
+    def _look_ahead(self, index: int) -> None:
+        """Loads what the next instructions read, from the faster memory first.
+
+        One DMA unit serves HBM and host; changing between them costs a wait for the transfers under way.
+        """
+        coming = list(self._room_ahead(index))
+        coming.sort(key=lambda entry: self._of_host(entry[0]))
+        for number, operation in coming:
+            self._load(number, operation)
+
+    def _of_host(self, number: int) -> bool:
+        home = self._blocks[number].home
+        return home is not None and home.space == Space.HOST
+
+    def _room_ahead(self, index: int) -> Iterator[tuple[int, int]]:
+        """Room for blocks that the next instructions read; for the very next, other blocks leave.
+
+        Perfect foresight evicts the block that was just used, for it is needed last. If it left only when
+        the next block is wanted, that load would wait for the last reader and the next reader for the load;
+        leaving some instructions early, they overlap.
+        """
         instructions = self.low.instructions
         self._ahead = max(self._ahead, index + 1)
         while self._ahead < min(index + 1 + LOOK_AHEAD, len(instructions)):
             for number in self._touched(instructions[self._ahead]):
                 block = self._blocks[number]
                 if block.segment is None and block.home is not None:
-                    segment = self._space.allocate(self._granules(number))
+                    size = self._granules(number)
+                    segment = self._space.allocate(size)
+                    while segment is None and self._ahead - index <= EVICT_AHEAD:
+                        if not self._evict_clean(self._ahead):
+                            return
+                        segment = self._space.allocate(size)
                     if segment is None:
                         return
                     self._occupy(number, segment)
-                    self._load(number, instructions[self._ahead].operation)
+                    yield number, instructions[self._ahead].operation
             self._ahead += 1
+
+    def _evict_clean(self, use: int) -> bool:
+        """A block that exists off chip and is needed after ``use`` leaves; whether there was one."""
+        victim, farthest = -1, use
+        for number in self._resident:
+            block = self._blocks[number]
+            if not block.dirty and block.home is not None:
+                needed = self._next_use(number)
+                if needed > farthest and not self._is_pending(number):
+                    victim, farthest = number, needed
+        if victim < 0:
+            return False
+        self._drop(victim)
+        return True
 
     def _granules(self, number: int) -> int:
         block = number - self._tensor(number).first_block
@@ -273,7 +313,11 @@ class Schedule:
         self._resident.add(number)
 
     def _make_room(self, index: int, pinned: set[int], size: int) -> None:
-        """One block leaves: one that only waits for its store, otherwise the one that is needed last."""
+        """One block leaves: one that only waits for its store, otherwise the one that is needed last.
+
+        A block that is still being written stays while there is another: lines that nothing has written yet
+        cannot be stored.
+        """
         for position, (_, waiting) in enumerate(self._pending):
             if waiting not in pinned and not self._blocks[waiting].uses:
                 del self._pending[position]
@@ -286,7 +330,8 @@ class Schedule:
                 f"block of {size * self.machine.line_elements} bytes does not fit beside the "
                 f"{len(pinned) - 1} others that its instruction needs; a larger buffer is needed"
             )
-        victim = max(candidates, key=lambda number: (self._next_use(number), number))
+        finished = [number for number in candidates if self._blocks[number].last_write < index]
+        victim = max(finished or candidates, key=lambda number: (self._next_use(number), number))
         block = self._blocks[victim]
         if self._is_pending(victim):
             self._pending = deque(entry for entry in self._pending if entry[1] != victim)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from simulator.errors import CompileError
 from simulator.graph import ITEM_BYTES
 from simulator.machines.systolic import SystolicMachine
 from simulator.units import ceil_div
@@ -28,13 +29,26 @@ class Geometry(NamedTuple):
 
 
 def choose_geometry(machine: SystolicMachine) -> Geometry:
-    """Blocks as long as leave room for 16 of them (so that loads run ahead), at least one tile long."""
+    """Blocks as long as leave room for 16 of them (so that loads run ahead), at least one tile long.
+
+    Raises:
+        CompileError: an output-stationary array's sums do not fit the accumulators.
+    """
     line = machine.line_elements
     lines_that_fit = machine.buffer_granules // 4
     chunk = line
     while chunk * 2 * 16 <= lines_that_fit and chunk * 2 <= MAX_ROWS and chunk < 1024:
         chunk *= 2
     half = machine.accumulators.lines // 2
+    if machine.matrix_unit.dataflow == "os":
+        # Rows of the result are rows of the array: a tile that is not whole arrays would begin between two.
+        rows = machine.matrix_unit.rows
+        if machine.accumulators.lines < rows:
+            raise CompileError(
+                f"accumulators.lines = {machine.accumulators.lines}: an output-stationary array of {rows} "
+                f"rows needs at least {rows}"
+            )
+        half = max(half, rows)
     accumulate = 1
     while accumulate * 2 <= min(half, chunk):
         accumulate *= 2
