@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator.compiler.interleave import interleave
 from simulator.compiler.lower import Lowerer
+from simulator.compiler.residency import Residency
 from simulator.compiler.schedule import Schedule
 from simulator.compiler.tensors import Tensor
 from simulator.errors import CompileError
@@ -94,9 +95,9 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
 
     interleave(low, machine, homes.keys() | outputs.keys())
     names, name_of = _names(low.tensors)
-    schedule = Schedule(machine, low, homes, outputs, name_of, memory.size[Space.HBM])
-    emitter = schedule.run()
-    size = {**memory.size, Space.HBM: schedule.spill_address}
+    chip = Residency(machine, low, homes, outputs, name_of, memory.size[Space.HBM])
+    emitter = Schedule(chip).run()
+    size = {**memory.size, Space.HBM: chip.spill_address}
     size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
     _check_capacity(machine, size)
     return Program(
@@ -107,7 +108,7 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         tensor=np.array(emitter.tensor, dtype=np.int32),
         operations=tuple(low.operations),
         tensors=tuple(names),
-        placements=(*memory.placements, *schedule.spills),
+        placements=(*memory.placements, *chip.spills),
         constants=constants,
         memory_granules=size,
         name=graph.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple
 
+from simulator.isa import UnitId
+
 Hazards = tuple[int, ...]
 """Per unit the index of the last instruction that may still touch a place, -1 for none."""
 
@@ -15,6 +17,16 @@ ALIGNMENT = 4  # granules: every element type is aligned anywhere
 def later(a: Hazards, b: Hazards) -> Hazards:
     """Per unit the later of two instructions."""
     return tuple(map(max, a, b))
+
+
+def mark(unit: UnitId, instruction: int) -> Hazards:
+    """That instruction of that unit alone."""
+    return (*NO_HAZARDS[:unit], instruction, *NO_HAZARDS[unit + 1 :])
+
+
+def without(hazards: Hazards, unit: UnitId) -> Hazards:
+    """The same but for one unit."""
+    return (*hazards[:unit], -1, *hazards[unit + 1 :])
 
 
 class Segment(NamedTuple):

@@ -34,6 +34,14 @@ class Symbolic:
     keeps: bool = False  # the destination's block keeps lines that were written before
 
 
+def touched(instruction: Symbolic) -> list[int]:
+    """The blocks that an instruction reads or writes."""
+    blocks = [source.block for source in instruction.sources if source is not None]
+    if instruction.dst is not None:
+        blocks.append(instruction.dst.block)
+    return blocks
+
+
 @dataclass(eq=False)
 class Lowering:
     """What lowering builds: tensors with their blocks, and instructions over them in program order."""
