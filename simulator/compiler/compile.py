@@ -85,7 +85,6 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         else:
             space = Space.HBM if path in graph.resident else Space.HOST
             placement = memory.place(target, path, space, dtype=graph.nodes[node].dtype)
-        target.name = path  # so that reports name what is stored as the user does
         outputs.setdefault(by_first_block[held.first_block], []).append(placement)
 
     constants: dict[str, Array] = {}
@@ -94,8 +93,7 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         homes[number[id(tensor)]] = memory.place(tensor, name, Space.HBM)
 
     interleave(low, machine, homes.keys() | outputs.keys())
-    names, name_of = _names(low.tensors)
-    chip = Residency(machine, low, homes, outputs, name_of, memory.size[Space.HBM])
+    chip = Residency(machine, low, homes, outputs, memory.size[Space.HBM])
     emitter = Schedule(chip).run()
     size = {**memory.size, Space.HBM: chip.spill_address}
     size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
@@ -107,19 +105,12 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         macs=np.array(emitter.macs, dtype=np.int64),
         tensor=np.array(emitter.tensor, dtype=np.int32),
         operations=tuple(low.operations),
-        tensors=tuple(names),
+        tensors=tuple(chip.names),
         placements=(*memory.placements, *chip.spills),
         constants=constants,
         memory_granules=size,
         name=graph.name,
     )
-
-
-def _names(tensors: list[Tensor]) -> tuple[list[str], list[int]]:
-    """Distinct names, and of every tensor the index of its name."""
-    index: dict[str, int] = {}
-    of_tensor = [index.setdefault(tensor.name, len(index)) for tensor in tensors]
-    return list(index), of_tensor
 
 
 def _check_capacity(machine: SystolicMachine, size: dict[Space, int]) -> None:

@@ -17,8 +17,10 @@ from simulator.errors import CompileError
 from simulator.graph import ELEMENTWISE, REDUCTIONS, Array, Graph, Node
 from simulator.isa import Function
 from simulator.machines.systolic import SystolicMachine
+from simulator.units import ceil_div
 
 ZERO = "constant.zero"
+MAX_TILES = 1 << 22  # of one matrix multiplication
 
 _FUNCTIONS = {
     "negative": Function.NEGATIVE,
@@ -180,11 +182,25 @@ class Lowerer:
             self._turned[tensor.first_block] = views.transposed(self.low, tensor)
         return self._turned[tensor.first_block]
 
+    def _check_tiles(self, node: Node, m: int, k: int, n: int) -> None:
+        low = self.low
+        streamed = n if self.dataflow == "is" else m
+        held = m if self.dataflow == "is" else n
+        rows = low.rows if self.dataflow == "os" else low.geometry.accumulate
+        depth = 1 if self.dataflow == "os" else ceil_div(k, low.rows)
+        tiles = ceil_div(streamed, rows) * ceil_div(held, low.cols) * depth
+        if tiles > MAX_TILES:
+            raise CompileError(
+                f"{node.where}: matmul {m}x{k}x{n} takes {tiles:,} tiles of {low.rows} x {low.cols}; "
+                f"at most {MAX_TILES:,} can be compiled"
+            )
+
     def _matmul(self, index: int, epilogue: Epilogue) -> None:
         node = self.graph.nodes[index]
         a, b = node.inputs
         turn_a, turn_b = node.attrs["transpose_a"], node.attrs["transpose_b"]
         m, k, n = self.graph.matmul_mkn(index)
+        self._check_tiles(node, m, k, n)
         self._begin(node, m * k * n, f"{m}x{k}x{n}")
         integer = node.dtype == "int32"
         if self.dataflow == "os":

@@ -57,10 +57,10 @@ class Residency:
     low: Lowering
     homes: dict[int, Placement]  # tensor -> where it comes from
     outputs: dict[int, list[Placement]]  # tensor -> where it goes
-    tensor_names: list[int]  # tensor -> index of its name in the Program
     spill_address: int  # first free granule of HBM
     emitter: Emitter = field(default_factory=Emitter)
     spills: list[Placement] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)  # of what crosses the chip's edge
     pending: deque[tuple[int, int]] = field(default_factory=deque)  # (due, block) of stores
 
     def __post_init__(self) -> None:
@@ -144,23 +144,25 @@ class Residency:
     def _make_room(self, index: int, pinned: set[int], size: int) -> None:
         """One block leaves: one that only waits for its store, otherwise the one that is needed last.
 
-        A block that is still being written stays while there is another: lines that nothing has written yet
-        cannot be stored.
+        A block that is still being written stays: lines that nothing has written yet cannot be stored.
         """
         for position, (_, waiting) in enumerate(self.pending):
             if waiting not in pinned and not self.blocks[waiting].uses:
                 del self.pending[position]
                 self._store(waiting)
                 return
-        candidates = [number for number in self._resident if number not in pinned]
+        candidates = [
+            number
+            for number in self._resident
+            if number not in pinned and self.blocks[number].last_write < index
+        ]
         if not candidates:
             raise CompileError(
                 f"unified_buffer.capacity_bytes = {self.machine.unified_buffer.capacity_bytes}: an operand "
                 f"block of {size * self.machine.line_elements} bytes does not fit beside the "
                 f"{len(pinned) - 1} others that its instruction needs; a larger buffer is needed"
             )
-        finished = [number for number in candidates if self.blocks[number].last_write < index]
-        victim = max(finished or candidates, key=lambda number: (self._next_use(number), number))
+        victim = max(candidates, key=lambda number: (self._next_use(number), number))
         block = self.blocks[victim]
         if self.is_pending(victim):
             self.pending = deque(entry for entry in self.pending if entry[1] != victim)
@@ -220,7 +222,7 @@ class Residency:
             without(later(block.written, block.read), UnitId.DMA),
             operation=operation,
             traffic=traffic,
-            tensor=self.tensor_names[block.tensor],
+            tensor=self._name(number, block.home),
             dst=block.segment.address,
             dst_stride=stride,
             src0_stride=memory_stride,
@@ -239,7 +241,7 @@ class Residency:
             block.written,
             operation=self._writer(block),
             traffic=traffic,
-            tensor=self.tensor_names[block.tensor],
+            tensor=self._name(number, placement),
             src0=block.segment.address,
             src0_stride=stride,
             dst_stride=memory_stride,
@@ -248,6 +250,12 @@ class Residency:
         block.read = later(block.read, mark(UnitId.DMA, emitted))
         block.dirty = False
         block.home, block.home_whole = placement, whole
+
+    def _name(self, number: int, placement: Placement) -> int:
+        """What is moved, as the user knows it; a spill is named by its tensor."""
+        spilled = placement.path.startswith("spill.")
+        name = self.tensor(number).name if spilled else placement.path
+        return self.names.setdefault(name, len(self.names))
 
     def _writer(self, block: Block) -> int:
         return self.low.instructions[block.last_write].operation if block.last_write >= 0 else -1

@@ -110,8 +110,13 @@ def elementwise(
     tensors = [source for source in sources if isinstance(source, Source)]
     runs = [_broadcast(out, source) for source in tensors]
     flags = Flag.INTEGER if integer else Flag.NONE
+    blocks: Sequence[int]
     groups = [source.tensor.group for source in tensors if not source.replicate]
-    for block in range(out.n_blocks):
+    blocks = range(out.n_blocks)
+    if tile is not None:
+        chunks = pieces(tile.first_row, tile.last_row, out.chunk)
+        blocks = [out.block_at(tile.panel, row) for row, _ in chunks]
+    for block in blocks:
         p0, p1, r0, r1 = out.bounds(block)
         if tile is not None:
             p0, p1 = max(p0, tile.panel), min(p1, tile.panel + 1)

@@ -162,12 +162,12 @@ class SystolicMachine(Unit):
 
     @model_validator(mode="after")
     def _room_for_one_tile(self) -> SystolicMachine:
-        """The smallest working set must fit: a float32 operand tile, another and the result's."""
+        """The smallest working set must fit: three operand tiles, the result's and two in progress."""
         line = self.line_elements
         tile_bytes = 4 * line * line
-        if self.unified_buffer.capacity_bytes < 3 * tile_bytes:
+        if self.unified_buffer.capacity_bytes < 6 * tile_bytes:
             raise ValueError(
                 f"unified_buffer.capacity_bytes = {self.unified_buffer.capacity_bytes}: at least "
-                f"{3 * tile_bytes} is needed (three tiles of {line} x {line} float32)"
+                f"{6 * tile_bytes} is needed (six tiles of {line} x {line} float32)"
             )
         return self

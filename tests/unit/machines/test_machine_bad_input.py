@@ -58,7 +58,7 @@ FILES = [
     ("[hbm]\nlatency_cycles = -1\n", "hbm.latency_cycles = -1: an integer from 0 to 1000000 is allowed"),
     (
         "[unified_buffer]\ncapacity_bytes = 1024\n",
-        "unified_buffer.capacity_bytes = 1024: at least 196608 is needed (three tiles of 128 x 128 float32)",
+        "unified_buffer.capacity_bytes = 1024: at least 393216 is needed (six tiles of 128 x 128 float32)",
     ),
     ('kind = "simt"\n', 'kind = "simt": it inherits "systolic"; leave kind out'),
     ('name = ""\n', 'name = "": a text is needed'),
@@ -218,7 +218,7 @@ def test_override_of_a_wrong_value(override: str, said: str) -> None:
 
 def test_override_that_makes_the_buffer_too_small_for_a_tile() -> None:
     assert message("edge_8x8", "matrix_unit.rows=256").startswith(
-        "edge_8x8: unified_buffer.capacity_bytes = 262144: at least 786432 is needed"
+        "edge_8x8: unified_buffer.capacity_bytes = 262144: at least 1572864 is needed"
     )
 
 
