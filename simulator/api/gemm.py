@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, cast
 
 from simulator.api.engines import time_program
+from simulator.api.step import validate_compiled
 from simulator.compiler import compile_graph
 from simulator.compiler.array_program import (
     accumulator_lines,
@@ -112,9 +113,10 @@ def gemm(
         raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
     if machine.is_power_of_two:
         program = compile_graph(gemm_graph(m, k, n, transa, transb, dtype), machine)
+        validate_compiled(program, machine)
     else:
         program = compile_array_gemm(machine, m, k, n, dtype)
-    return _measured(machine, program, time_program(machine, program.records, engine), m, k, n)
+    return _measured(machine, program, time_program(machine, program, engine), m, k, n)
 
 
 def _measured(machine: SystolicMachine, program: Program, trace: Trace, m: int, k: int, n: int) -> GemmResult:
@@ -215,7 +217,9 @@ def gemm_scalesim(
         raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
     ideal = scalesim_machine(machine, m, k, n)
     program = compile_array_gemm(ideal, m, k, n, dtype)
-    trace = time_program(ideal, program.records, engine)
+    if ideal.is_power_of_two:  # sub-lines of other sizes are not defined
+        validate_compiled(program, ideal)
+    trace = time_program(ideal, program, engine)
     result = _measured(ideal, program, trace, m, k, n)
     cycles = _array_cycles(ideal, program, trace) - 1
     unit = machine.matrix_unit

@@ -11,7 +11,8 @@ from simulator.api.engines import time_program
 from simulator.capture import Captured, capture
 from simulator.compiler import compile_graph
 from simulator.energy import Energy, systolic_energy
-from simulator.graph import Array, Graph
+from simulator.errors import CheckError, DeadlockError, ProgramError
+from simulator.graph import Graph
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics import Metrics, measure
 from simulator.numerics.execute import Execution, Plan
@@ -47,15 +48,20 @@ class Step:
 
     @cached_property
     def program(self) -> Program:
-        """The validated instructions."""
+        """The validated instructions.
+
+        Raises:
+            CompileError: the graph does not fit the machine.
+            CheckError: what the compiler made is not valid.
+        """
         program = compile_graph(self.graph, self.machine)
-        validate(program, self.machine)
+        validate_compiled(program, self.machine)
         return program
 
     @cached_property
     def trace(self) -> Trace:
         """What happens when, in cycles."""
-        return time_program(self.machine, self.program.records, self.engine)
+        return time_program(self.machine, self.program, self.engine)
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -75,6 +81,18 @@ class Step:
     def result(self, execution: Execution, numbers: Mapping[str, Any]) -> Any:
         """The execution's outputs as the function returns them."""
         return self.captured.unflatten_outputs(execution.outputs, numbers)
+
+
+def validate_compiled(program: Program, machine: SystolicMachine) -> None:
+    """Validates what a compiler made: an error is not the user's.
+
+    Raises:
+        CheckError: it is not valid.
+    """
+    try:
+        validate(program, machine)
+    except (ProgramError, DeadlockError) as error:
+        raise CheckError(f"check program: the compiled {program.name} is not valid: {error}") from error
 
 
 def build_step(
@@ -111,9 +129,3 @@ def shape_key(arguments: tuple[Any, ...]) -> Any:
         return (shape, str(value.dtype)) if shape is not None else type(value).__name__
 
     return key(arguments)
-
-
-def flat_inputs(step: Step, arguments: tuple[Any, ...]) -> dict[str, Array]:
-    """The arrays among the arguments by path."""
-    inputs, _ = step.captured.flatten_arguments(arguments)
-    return dict(inputs)

@@ -73,7 +73,7 @@ class Training:
     timed: list[Timed] = field(default_factory=list)  # training, by shape; the first is the full batch's
     evaluated: list[Timed] = field(default_factory=list)
     weights: int = 0
-    weights_different: int = 0
+    weights_different: int | None = None  # None: no step was emulated
     steps_checked: int = 0
     interrupted: bool = False
 
@@ -152,7 +152,8 @@ def train(
     """Trains on the simulated machine.
 
     ``train_step(params, state, *arguments) -> (params, state, loss, ...)`` is plain NumPy. With ``check``
-    the first step of every shape is also compared with float64 and interpreted from its compiled Program,
+    the first step of every shape and the last step are also compared with float64 and interpreted from
+    their compiled Programs (in the first one a state of zeros may hide an error of the compiler's),
     and the steps that it chooses are emulated: when every step is, the emulation goes its own way from the
     first parameters on, otherwise each starts from the machine's own state.
 
@@ -184,14 +185,15 @@ def train(
             execution, numbers = timed.step.execute(arguments)
             result = timed.step.result(execution, numbers)
             if check is not None:
-                if timed.count == 0:
+                if timed.count == 0 or last:
                     checks.bound(timed.step, arguments)
                     checks.interpret(timed.step, arguments)
                 if check.wants(run.steps, last):
                     start = arguments if expected is None else (*expected, *item.arguments)
                     emulated = checks.emulate(timed.step, start, result)
                     run.steps_checked += 1
-                    run.weights_different = differences(emulated[0], result[0]).different
+                    found = differences(emulated[0], result[0]).different
+                    run.weights_different = max(run.weights_different or 0, found)
                     if expected is not None:
                         expected = (emulated[0], emulated[1])
             run.params, run.state = result[0], result[1]

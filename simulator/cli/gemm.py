@@ -7,12 +7,12 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from simulator.cli.options import dataflow_options, emit_json, json_option, machine_options
-from simulator.errors import ConfigError
+from simulator.cli.options import dataflow_options, emit_json, json_option, machine_options, whole_number
+from simulator.errors import CompileError, ConfigError
 
 if TYPE_CHECKING:
     from simulator.api.gemm import GemmResult
@@ -57,7 +57,7 @@ def command(
         _show(solver(m, k, n, options["transa"], options["transb"], options["dtype"] or "bfloat16"), options)
     else:
         assert csv_in is not None
-        rows, columns = read_table(Path(csv_in), options)
+        rows, columns = read_table(Path(csv_in))
         _solve_table(solver, rows, columns, Path(options["out"]), options)
 
 
@@ -91,10 +91,20 @@ class _Solver:
 
 
 def _parse_shape(text: str) -> tuple[int, int, int]:
+    from simulator.api.gemm import MAX_DIMENSION
+
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 3 or not all(part.lstrip("-").isdigit() and part.isascii() for part in parts):
+    if len(parts) != 3:
         raise ConfigError(f"shape = {text!r}: three integers M,K,N are allowed")
-    m, k, n = map(int, parts)
+    sizes = []
+    for name, part in zip(REQUIRED, parts, strict=True):
+        size = whole_number(part, MAX_DIMENSION)
+        if size is None:
+            raise ConfigError(
+                f"shape = {text!r}: {name} = {part}; an integer from 1 to {MAX_DIMENSION} is allowed"
+            )
+        sizes.append(size)
+    m, k, n = sizes
     return m, k, n
 
 
@@ -114,7 +124,14 @@ def _show(result: GemmResult, options: dict[str, Any]) -> None:
     click.echo(f"  energy       {result.energy_pj / 1e6:,.3f} uJ")
 
 
-def read_table(path: Path, options: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
+class Row(NamedTuple):
+    """A row of a table of GEMMs: its cells by column, and where they stand, as ``FILE:LINE``."""
+
+    where: str
+    cells: dict[str, str]
+
+
+def read_table(path: Path) -> tuple[list[Row], list[str]]:
     """Rows and column names of a table of GEMMs, every cell checked.
 
     Raises:
@@ -136,9 +153,10 @@ def read_table(path: Path, options: dict[str, Any]) -> tuple[list[dict[str, str]
             if len(set(columns)) != len(columns):
                 raise ConfigError(f"{path}: a column is named twice in {','.join(columns)}")
             rows = []
-            for row in reader:
-                _check_row(path, reader.line_num, row, columns)
-                rows.append(row)
+            for cells in reader:
+                where = f"{path}:{reader.line_num}"
+                _check_cells(where, cells, columns)
+                rows.append(Row(where, cells))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -148,56 +166,50 @@ def read_table(path: Path, options: dict[str, Any]) -> tuple[list[dict[str, str]
     return rows, columns
 
 
-def _check_row(path: Path, line: int, row: dict[str, Any], columns: list[str]) -> None:
+def _check_cells(where: str, row: dict[str, Any], columns: list[str]) -> None:
+    """Strips every cell and checks it."""
     from simulator.api.gemm import MAX_DIMENSION
 
     if None in row or None in row.values():
-        raise ConfigError(f"{path}:{line}: {len(columns)} columns are needed")
+        raise ConfigError(f"{where}: {len(columns)} columns are needed")
     for name in columns:
         row[name] = row[name].strip()
     for name in REQUIRED:
-        value = row[name]
-        if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= MAX_DIMENSION:
+        if whole_number(row[name], MAX_DIMENSION) is None:
             raise ConfigError(
-                f"{path}:{line}: {name} = {value!r}; an integer from 1 to {MAX_DIMENSION} is allowed"
+                f"{where}: {name} = {row[name]!r}; an integer from 1 to {MAX_DIMENSION} is allowed"
             )
     for name in ("transa", "transb"):
         if name in columns and row[name] not in ("N", "T", ""):
-            raise ConfigError(f"{path}:{line}: {name} = {row[name]!r}; N or T is allowed")
+            raise ConfigError(f"{where}: {name} = {row[name]!r}; N or T is allowed")
 
 
 def _solve_table(
-    solver: _Solver, rows: list[dict[str, str]], columns: list[str], out: Path, options: dict[str, Any]
+    solver: _Solver, rows: list[Row], columns: list[str], out: Path, options: dict[str, Any]
 ) -> None:
     """Writes a row per row, in order, input columns first; the file appears when it is whole."""
     from tqdm import tqdm
 
-    default = options["dtype"] or "bfloat16"
     results: list[GemmResult] = []
     handle = _temporary_beside(out)
     try:
         with handle:
-            writer = csv.writer(handle)
+            writer = csv.writer(handle, lineterminator="\n")
             writer.writerow([*columns, *RESULTS])
             for row in tqdm(rows, unit="GEMM", file=sys.stderr, disable=None, leave=False):
-                result = solver(
-                    int(row["m"]),
-                    int(row["k"]),
-                    int(row["n"]),
-                    row.get("transa") or options["transa"],
-                    row.get("transb") or options["transb"],
-                    row.get("dtype") or default,
-                )
+                result = _solve_row(solver, row, options)
                 results.append(result)
                 writer.writerow(
                     [
-                        *(row[name] for name in columns),
+                        *(row.cells[name] for name in columns),
                         result.cycles,
                         f"{result.time_us:.6g}",
                         f"{result.utilization:.6g}",
                         result.bound,
                     ]
                 )
+        # A temporary file is private; what is left has the rights of any new file.
+        Path(handle.name).chmod(0o666 & ~_umask())
         os.replace(handle.name, out)
     except BaseException:
         Path(handle.name).unlink(missing_ok=True)
@@ -218,6 +230,25 @@ def _solve_table(
         click.echo(
             f"{total['machine']}: {len(rows):,} GEMMs, {total['cycles']:,} cycles in all, written to {out}"
         )
+
+
+def _solve_row(solver: _Solver, row: Row, options: dict[str, Any]) -> GemmResult:
+    """Raises:
+    ConfigError, CompileError: as of the solver; names file and line.
+    """
+    m, k, n = (int(row.cells[name]) for name in REQUIRED)
+    transa, transb = (row.cells.get(name) or options[name] for name in ("transa", "transb"))
+    dtype = row.cells.get("dtype") or options["dtype"] or "bfloat16"
+    try:
+        return solver(m, k, n, transa, transb, dtype)
+    except (ConfigError, CompileError) as error:
+        raise type(error)(f"{row.where}: {error}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _temporary_beside(out: Path) -> Any:

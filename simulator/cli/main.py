@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "train a network on the simulated machine, check every number, write a report",
     "gemm": "time matrix multiplications",
     "step": "time one training step, by operation, unit and stall",
+    "cosim": "run training steps in RTL and in the models, compare every cycle and bit",
     "machines": "list presets, or one machine's numbers with their sources",
 }
 EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_INTERRUPTED = 2, 1, 130
@@ -63,6 +64,8 @@ def _exit_code(arguments: list[str] | None) -> int:
         return _complain(str(error), EXIT_CHECK_FAILED)
     except PulsetrainError as error:
         return _complain(str(error), EXIT_BAD_INPUT)
+    except MemoryError as error:
+        return _complain(f"not enough memory for this size: {error}", EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MAX_SIZE = 1 << 20  # of a layer, a batch
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 LOSSES = ("quadratic", "cross_entropy")
 INITIALIZERS = ("normal", "scaled_normal", "he")
@@ -49,7 +49,11 @@ def machine_options(default: str | None = None) -> Callable[[Command], Command]:
 def dataflow_options(command: Command) -> Command:
     """``--dataflow`` and ``--engine``."""
     command = click.option(
-        "--engine", type=click.Choice(["event"]), default="event", show_default=True, help="What times it."
+        "--engine",
+        type=click.Choice(["event", "fast", "rtl"]),
+        default="event",
+        show_default=True,
+        help="What times it: SimPy processes, the same by a compiled recurrence, or the SystemVerilog core.",
     )(command)
     return click.option(
         "--dataflow",
@@ -127,6 +131,14 @@ class Workload:
     described: dict[str, Any]
 
 
+def whole_number(text: str, highest: int) -> int | None:
+    """The number if the text is one from 1 to ``highest``, otherwise None."""
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(highest)):
+        return None
+    number = int(text)
+    return number if 1 <= number <= highest else None
+
+
 def parse_widths(text: str) -> tuple[int, ...]:
     """Hidden widths.
 
@@ -135,21 +147,27 @@ def parse_widths(text: str) -> tuple[int, ...]:
     """
     widths = []
     for part in [part.strip() for part in text.split(",")] if text.strip() else []:
-        if not (part.isascii() and part.isdigit()) or not 1 <= int(part) <= 1 << 20:
+        width = whole_number(part, MAX_SIZE)
+        if width is None:
             raise ConfigError(
-                f"hidden = {text!r}: integers from 1 to {1 << 20} separated by commas are allowed"
+                f"hidden = {text!r}: integers from 1 to {MAX_SIZE} separated by commas are allowed"
             )
-        widths.append(int(part))
+        widths.append(width)
     return tuple(widths)
 
 
 def parse_batch(text: str) -> int | None:
-    """Samples of a step, None for all of them."""
+    """Samples of a step, None for all of them.
+
+    Raises:
+        ConfigError: neither ``full`` nor a number from 1 on.
+    """
     if text == "full":
         return None
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise ConfigError(f"batch = {text!r}: a positive integer or full is allowed")
-    return int(text)
+    batch = whole_number(text, MAX_SIZE)
+    if batch is None:
+        raise ConfigError(f"batch = {text!r}: an integer from 1 to {MAX_SIZE} or full is allowed")
+    return batch
 
 
 @contextmanager
@@ -222,8 +240,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def quiet_progress(function: Callable[..., Any], as_json: bool) -> Callable[..., Any]:
-    """A tqdm on standard error, shown on a terminal only."""
-    return functools.partial(function, file=sys.stderr, disable=None, leave=False)

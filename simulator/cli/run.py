@@ -79,6 +79,8 @@ def command(
 
     systolic = load_systolic(machine, overrides, dataflow)
     simt = _load_simt(against)
+    if not out:
+        raise ConfigError("out = '': a folder is needed")
     check_folder(Path(out))
     with one_line():
         data = datasets.load(dataset, options["seed"])
@@ -154,6 +156,7 @@ def _train(
     plan: CheckPlan,
     engine: str,
 ) -> tuple[Training, Any]:
+    import numpy as np
     from tqdm import tqdm
 
     from simulator.api.training import Evaluation
@@ -165,16 +168,17 @@ def _train(
     with one_line():
         schedule = schedules.parse(workload.schedule, workload.lr, steps)
     _note("training the same network in plain NumPy, for comparison")
-    history = train.train_numpy(
-        workload.config,
-        workload.optimizer,
-        data,
-        epochs,
-        workload.batch,
-        schedule,
-        workload.seed,
-        workload.initializer,
-    )
+    with np.errstate(all="ignore"):  # a run that diverges shows it in its curve
+        history = train.train_numpy(
+            workload.config,
+            workload.optimizer,
+            data,
+            epochs,
+            workload.batch,
+            schedule,
+            workload.seed,
+            workload.initializer,
+        )
     _note(f"training on the simulated {machine.name}")
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
 
@@ -258,7 +262,9 @@ def _show(record: RunRecord, page: Path) -> None:
         click.echo(
             f"  check {check.name:9s} {mark}: {check.values:,} values, {check.differences:,} differences"
         )
-    click.echo(
-        f"  weights         {record.weights_different:,} of {record.weights:,} differ from the emulation"
-    )
+    different = record.weights_different
+    if different is None:
+        click.echo(f"  weights         none of {record.weights:,} compared with the emulation")
+    else:
+        click.echo(f"  weights         {different:,} of {record.weights:,} differ from the emulation")
     click.echo(f"report: {page}")

@@ -13,6 +13,7 @@ from simulator.cli.options import (
     json_option,
     machine_options,
     make_workload,
+    one_line,
     workload_options,
 )
 from simulator.errors import ConfigError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from simulator.machines.simt import SimtMachine
     from simulator.machines.systolic import SystolicMachine
 
+ANY_LENGTH = 1 << 40  # steps of the run that this step is one of
 FULL_BATCH_NEEDS_DATA = "batch = 'full': a number is needed here, a step alone has no data set"
 
 
@@ -44,10 +46,13 @@ def command(
     """Time one training step (forward, backward, update) of an MLP."""
     from simulator.machines.loader import load_machine
     from simulator.machines.simt import SimtMachine
+    from workloads import schedules
 
     workload = make_workload(inputs, outputs, options)
     if workload.batch is None:
         raise ConfigError(FULL_BATCH_NEEDS_DATA)
+    with one_line():  # a step's time does not depend on its schedule, which must be one all the same
+        schedules.parse(workload.schedule, workload.lr, ANY_LENGTH)
     described = load_machine(machine, overrides)
     if isinstance(described, SimtMachine):
         if dataflow is not None:
