@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= report
 
-.PHONY: run test test-all lint clean
+.PHONY: run test test-all lint bench clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.installed
@@ -26,7 +26,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.installed: $(VENV)/.python pyproject.toml setup.py $(wildcard simulator/numerics/native/*)
+$(VENV)/.installed: $(VENV)/.python pyproject.toml setup.py $(wildcard simulator/*/native/*)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
@@ -36,3 +36,6 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) build *.egg-info report simulator/numerics/*.so
+
+bench: $(VENV)/.installed-test
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench.bench_timing

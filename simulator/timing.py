@@ -2,11 +2,15 @@
 
 These numbers are written once, here; each engine composes them on its own (events, recurrence), and the
 RTL holds none of them. ``docs/timing.md`` defines every term. All values are cycles.
+
+A machine may stand for many (``simulator.fast.designs``): its numbers are then columns, arrays of shape
+(machines, 1), and so are the constants here; times of instructions are (machines, instructions).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +24,21 @@ Cycles = npt.NDArray[np.int64]
 DISPATCH_TO_ISSUE = 1  # an instruction dispatched in cycle d can issue in cycle d + 1
 REFILL_AFTER_ISSUE = 1  # a queue slot freed by an issue in cycle s can be dispatched into in cycle s + 1
 ITERATIVE_WRITE = 1  # from the last cycle of an iterative function to the cycle after its write
+
+# All that the times of an instruction depend on beside its opcode and the machine: fields, and which of their
+# bits.
+_WHOLE: Final = 2**32 - 1
+_TRANSFER: Final = {"item": _WHOLE, "flags": int(Flag.HOST), "rows": _WHOLE, "panels": _WHOLE}
+TIMED_BITS: Final[Mapping[Opcode, Mapping[str, int]]] = {
+    Opcode.LOAD: _TRANSFER,
+    Opcode.STORE: _TRANSFER,
+    Opcode.WLOAD: {},
+    Opcode.MATMUL: {"rows": _WHOLE},
+    Opcode.DRAIN: {},
+    Opcode.TRANSPOSE: {"rows": _WHOLE, "tail": _WHOLE},
+    Opcode.VEC: {"function": _WHOLE, "rows": _WHOLE, "panels": _WHOLE},
+    Opcode.HALT: {},
+}
 
 _ITERATIVE = {
     Function.DIVIDE: "divide_cycles",
@@ -52,6 +71,11 @@ class ArrayTimes(NamedTuple):
     accumulate: int  # two MATMULs' starts, when the second accumulates
 
 
+def _most(a: Any, b: Any) -> Any:
+    """``max``, of columns too."""
+    return np.maximum(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else max(a, b)
+
+
 def row_delay(machine: SystolicMachine) -> int:
     """Delay of a partial sum per row of PEs."""
     unit = machine.matrix_unit
@@ -66,8 +90,8 @@ def array_times(machine: SystolicMachine) -> ArrayTimes:
     return ArrayTimes(
         operand=machine.unified_buffer.read_latency_cycles,
         weight_lines=unit.rows,
-        weights_before_rows=max(1 + (unit.rows - 1) * max(0, 1 + hop - delay), unit.rows - 1),
-        rows_before_weights=1 + (unit.rows - 1) * max(0, delay - 1 - hop),
+        weights_before_rows=_most(1 + (unit.rows - 1) * _most(0, 1 + hop - delay), unit.rows - 1),
+        rows_before_weights=1 + (unit.rows - 1) * _most(0, delay - 1 - hop),
         result=result,
         accumulate=machine.accumulators.adder_latency_cycles,
     )
@@ -93,14 +117,23 @@ def releases_at_swap(machine: SystolicMachine) -> bool:
 
 def instruction_times(machine: SystolicMachine, records: Records) -> InstructionTimes:
     """Occupancy and latency of every instruction of a Program."""
-    occupancy = np.ones(len(records), dtype=np.int64)
-    latency = np.ones(len(records), dtype=np.int64)
-    for opcode in Opcode:
-        chosen = np.flatnonzero(records["opcode"] == opcode)
-        if len(chosen):
-            times = _BY_OPCODE[opcode](machine, records[chosen])
-            occupancy[chosen], latency[chosen] = times
+    opcodes = records["opcode"]
+    places = ((times, _places(opcodes == int(opcode))) for opcode, times in _BY_OPCODE.items())
+    found = [(at, times(machine, records[at])) for times, at in places if at is not None]
+    machines = np.broadcast_shapes(*(times.latency.shape[:-1] for _, times in found))
+    occupancy = np.ones((*machines, len(records)), dtype=np.int64)
+    latency = np.ones_like(occupancy)
+    for chosen, times in found:
+        occupancy[..., chosen], latency[..., chosen] = times
     return InstructionTimes(occupancy, latency)
+
+
+def _places(chosen: npt.NDArray[np.bool_]) -> Any:
+    """What indexes the chosen ones, None for none: where they lie side by side a slice, which is faster."""
+    at = np.flatnonzero(chosen)
+    if len(at) == 0:
+        return None
+    return slice(at[0], at[-1] + 1) if at[-1] - at[0] < len(at) else at
 
 
 def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
@@ -111,7 +144,7 @@ def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
 
 
 def _transfer_cycles(machine: SystolicMachine, records: Records) -> Cycles:
-    to_host = (records["flags"] & Flag.HOST) != 0
+    to_host = (records["flags"] & int(Flag.HOST)) != 0
     host, hbm = machine.host_link.bytes_per_cycle, machine.hbm.bytes_per_cycle
     n_bytes = transfer_bytes(machine, records)
     numerator = np.where(to_host, host.numerator, hbm.numerator)
@@ -121,7 +154,7 @@ def _transfer_cycles(machine: SystolicMachine, records: Records) -> Cycles:
 
 def _load(machine: SystolicMachine, records: Records) -> InstructionTimes:
     occupancy = _transfer_cycles(machine, records)
-    to_host = (records["flags"] & Flag.HOST) != 0
+    to_host = (records["flags"] & int(Flag.HOST)) != 0
     latency = np.where(to_host, machine.host_link.latency_cycles, machine.hbm.latency_cycles)
     return InstructionTimes(occupancy, occupancy + latency)
 
@@ -161,16 +194,19 @@ def _vec(machine: SystolicMachine, records: Records) -> InstructionTimes:
     unit = machine.vector_unit
     beats = ceil_div(machine.line_elements, unit.lanes)
     rows, panels = records["rows"].astype(np.int64), records["panels"].astype(np.int64)
-    interval = np.ones(len(records), dtype=np.int64)
-    write = np.full(len(records), unit.alu_latency_cycles, dtype=np.int64)
+    functions = records["function"]
+    interval: Any = 1
+    write: Any = unit.alu_latency_cycles
     for function, field in _ITERATIVE.items():
-        chosen = records["function"] == function
-        interval[chosen], write[chosen] = getattr(unit, field), ITERATIVE_WRITE
+        chosen = functions == int(function)
+        if chosen.any():
+            interval = np.where(chosen, getattr(unit, field), interval)
+            write = np.where(chosen, ITERATIVE_WRITE, write)
     latency = machine.unified_buffer.read_latency_cycles + rows * panels * beats * interval + write
     # A reduction's next row needs the sum so far: a row takes the adder's latency, or its beats if they
     # are more.
-    reducing = np.isin(records["function"], list(REDUCING))
-    row_cycles = max(beats, unit.alu_latency_cycles)
+    reducing = np.logical_or.reduce([functions == int(function) for function in REDUCING])
+    row_cycles = _most(beats, unit.alu_latency_cycles)
     reduction = machine.unified_buffer.read_latency_cycles + panels * (rows * row_cycles + beats)
     latency = np.where(reducing, reduction, latency)
     return InstructionTimes(latency, latency)  # the next instruction waits for the last write

@@ -1,4 +1,5 @@
-"""Compiles the native core (``native/*.c``) into a shared library that is loaded through ctypes.
+"""Compiles the native core (``native/*.c``, and the fast engine's) into a shared library that is loaded
+through ctypes.
 
 Only the standard library is imported, because ``setup.py`` loads this file by path before the
 package's dependencies exist. The library's name carries a hash of its sources, flags and platform
@@ -21,6 +22,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = PACKAGE / "native"
+OTHER_SOURCES = (PACKAGE.parent / "fast" / "native",)  # file names differ among all directories
 PREFIX = "_native-"
 
 # -ffp-contract=off: no multiplication and addition is ever fused except where the source says so.
@@ -42,6 +44,13 @@ class BuildError(Exception):
     """The library could not be built; one line says why."""
 
 
+def _sources(*patterns: str) -> list[Path]:
+    """The files of all directories."""
+    directories = (SOURCES, *OTHER_SOURCES)
+    found = (path for at in directories for pattern in patterns for path in at.glob(pattern))
+    return sorted(found, key=lambda path: path.name)
+
+
 def _variant_flags(source: Path) -> tuple[str, ...]:
     """The flags of one source file: each instruction set has its own."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -52,7 +61,7 @@ def _variant_flags(source: Path) -> tuple[str, ...]:
 def source_hash() -> str:
     """What identifies a library: its sources, its flags and the platform it was built on."""
     digest = hashlib.sha256(repr((_FLAGS, _X86_FLAGS, sysconfig.get_platform())).encode())
-    for source in sorted((*SOURCES.glob("*.c"), *SOURCES.glob("*.h"))):
+    for source in _sources("*.c", "*.h"):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -83,7 +92,7 @@ def _run(command: list[str]) -> None:
 
 def _compile_with(compiler: list[str], library: Path, objects: Path) -> None:
     built = []
-    for source in sorted(SOURCES.glob("*.c")):
+    for source in _sources("*.c"):
         target = str(objects / f"{source.stem}.o")
         define = f'-DSOURCE_HASH="{source_hash()}"'
         flags = (*_FLAGS, *_variant_flags(source), define)

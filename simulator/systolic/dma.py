@@ -33,7 +33,7 @@ class Dma(IssueUnit):
         flags = self.recorder.stream.flags
         if self._last == NOBODY or not (flags[instruction] ^ flags[self._last]) & HOST:
             return None
-        return Condition(self._last_end, MEMORY_SWITCH, self._last, self.unit)
+        return self._last_end, MEMORY_SWITCH, self._last, self.unit
 
     def issue(self, instruction: int, end: int) -> None:
         self._last, self._last_end = instruction, end

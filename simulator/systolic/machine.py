@@ -66,7 +66,7 @@ def simulate(machine: SystolicMachine, records: Records) -> Trace:
     units = build(clock, machine, recorder)
     processes = [clock.process(unit.run()) for unit in units]
     processes[UnitId.SEQUENCER].callbacks.append(StopSimulation.callback)
-    clock.run()
+    clock.run_all()
     if processes[UnitId.SEQUENCER].is_alive:
         raise DeadlockError(explain(clock.now, units, stream))
 

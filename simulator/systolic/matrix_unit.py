@@ -55,38 +55,40 @@ class MatrixUnit(IssueUnit):
         self._array = array_times(machine)
         self._adds_in_accumulators = machine.matrix_unit.dataflow != "os"
         self._releasing = int(Flag.SWAP if releases_at_swap(machine) else Flag.RELEASE)
+        stream = recorder.stream
+        self._opcode, self._flags, self._rows = stream.opcode, stream.flags, stream.rows
         self._weights = (in_place,)
         self._released = released
+        self._ahead: dict[int, int] = {}  # rows of a releasing MATMUL -> to when the shifter can go on
         self._last = NOBODY  # the previous MATMUL
         self._last_start = 0
         self._last_end = 0
 
     def needs(self, instruction: int) -> tuple[Counter, ...]:
-        stream = self.recorder.stream
-        if stream.flags[instruction] & SWAP and stream.opcode[instruction] == MATMUL:
+        if self._flags[instruction] & SWAP and self._opcode[instruction] == MATMUL:
             return self._weights
         return ()
 
     def own_condition(self, instruction: int) -> Condition | None:
         if self._last == NOBODY:
             return None
-        stream = self.recorder.stream
-        if stream.opcode[instruction] != MATMUL:
-            return Condition(self._last_end, ARRAY, self._last, self.unit)
-        if self._adds_in_accumulators and stream.flags[instruction] & ADD:
-            return Condition(self._last_start + self._array.accumulate, ACCUMULATE, self._last, self.unit)
+        if self._opcode[instruction] != MATMUL:
+            return self._last_end, ARRAY, self._last, self.unit
+        if self._adds_in_accumulators and self._flags[instruction] & ADD:
+            return self._last_start + self._array.accumulate, ACCUMULATE, self._last, self.unit
         return None
 
     def issue(self, instruction: int, end: int) -> None:
-        stream = self.recorder.stream
-        if stream.opcode[instruction] != MATMUL:
+        if self._opcode[instruction] != MATMUL:
             return
-        now, flags = self.clock.now, stream.flags[instruction]
+        now, flags = self.clock.now, self._flags[instruction]
         self._last, self._last_start, self._last_end = instruction, now, end
         if flags & SWAP:
-            _, wload = self._weights[0].take()
+            _, wload = self._weights[0].posts.popleft()
             self.recorder.swap(wload, instruction)
         if flags & self._releasing:
-            # The shifter works ahead of the array by the operand's way to it.
-            ahead = weight_release(self._machine, stream.rows[instruction]) - self._array.operand
-            self._released.post(instruction, now + ahead)
+            rows = self._rows[instruction]
+            if rows not in self._ahead:
+                # The shifter works ahead of the array by the operand's way to it.
+                self._ahead[rows] = weight_release(self._machine, rows) - self._array.operand
+            self._released.post(instruction, now + self._ahead[rows])

@@ -11,7 +11,7 @@ Both directions are counters: ``items`` tells the consumer, ``room`` tells the p
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from simulator.systolic.clock import Clock
 from simulator.systolic.tokens import NOBODY, Counter
@@ -30,16 +30,9 @@ class RegisteredFifo:
         self.room = room
 
 
-class HeldBack(NamedTuple):
-    """The sequencer's latest wait for room, for the account alone: until when, in whose queue, for which
-    issue."""
-
-    until: int
-    unit: int
-    instruction: int
-
-
-NEVER: Final = HeldBack(0, 0, NOBODY)
+# The sequencer's latest wait for room, for the account alone: until when, in whose queue, for which issue.
+HeldBack = tuple[int, int, int]
+NEVER: Final[HeldBack] = (0, 0, NOBODY)
 
 
 @final
@@ -57,11 +50,11 @@ class InstructionQueue:
 
     def push(self, instruction: int, held_back: HeldBack) -> None:
         """The sequencer dispatches; it has found room."""
-        self.room.take()
+        self.room.posts.popleft()
         self.held_back = held_back
         self.items.post(instruction, self._clock.now + DISPATCH_TO_ISSUE)
 
     def pop(self) -> None:
         """The unit issues the head."""
-        _, instruction = self.items.take()
+        _, instruction = self.items.posts.popleft()
         self.room.post(instruction, self._clock.now + REFILL_AFTER_ISSUE)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.errors import ProgramError
 from simulator.isa import UNIT_NAMES, UnitId
@@ -25,22 +26,24 @@ class Recorder:
         self.dispatch = [UNKNOWN] * n
         self.start = [UNKNOWN] * n
         self.end = [UNKNOWN] * n
-        self._shifts: dict[int, list[int]] = {}  # WLOAD -> [start, end, MATMUL], in the order of the tiles
-        self._stalls: list[tuple[int, int, int, int, int, int, int]] = []
+        # Flat, because a Trace has hundreds of thousands: WLOAD, start, end; the fields of STALL_DTYPE.
+        self._shifts: list[int] = []
+        self._swaps: dict[int, int] = {}  # WLOAD -> MATMUL
+        self._stalls: list[int] = []
 
     def stall(
         self, unit: int, start: int, end: int, reason: int, instruction: int, cause: int, cause_unit: int
     ) -> None:
         """A unit has waited in [start, end)."""
-        self._stalls.append((unit, start, end, reason, instruction, cause, cause_unit))
+        self._stalls += (unit, start, end, reason, instruction, cause, cause_unit)
 
     def shift(self, wload: int, start: int, end: int) -> None:
         """A tile's lines enter the array in [start, end)."""
-        self._shifts[wload] = [start, end, UNKNOWN]
+        self._shifts += (wload, start, end)
 
     def swap(self, wload: int, matmul: int) -> None:
         """A MATMUL makes a tile the active one."""
-        self._shifts[wload][2] = matmul
+        self._swaps[wload] = matmul
 
     def check_complete(self, cycles: int) -> None:
         """HALT is the last thing to happen.
@@ -48,20 +51,25 @@ class Recorder:
         Raises:
             ProgramError: something is under way when HALT ends.
         """
-        stream = self.stream
-        for i, end in enumerate(self.end):
-            if end == UNKNOWN or end > cycles:
-                unit = UNIT_NAMES[UnitId(stream.unit[i])]
-                raise ProgramError(
-                    f"HALT ends in cycle {cycles} before {stream.name(i)} of {unit} has ended: "
-                    "HALT has to wait for the last instruction of every unit"
-                )
-        for wload, (_, end, _) in self._shifts.items():
-            if end > cycles:
-                raise ProgramError(
-                    f"HALT ends in cycle {cycles} while the weights of {stream.name(wload)} enter the array: "
-                    "no MATMUL uses them"
-                )
+        stream, ends = self.stream, np.array(self.end)
+        late = (ends == UNKNOWN) | (ends > cycles)
+        if late.any():
+            i = int(np.argmax(late))
+            unit = UNIT_NAMES[UnitId(stream.unit[i])]
+            raise ProgramError(
+                f"HALT ends in cycle {cycles} before {stream.name(i)} of {unit} has ended: "
+                "HALT has to wait for the last instruction of every unit"
+            )
+        wloads, _, ends = self._shift_columns()
+        if len(ends) and ends[-1] > cycles:
+            wload = int(wloads[np.argmax(ends > cycles)])
+            raise ProgramError(
+                f"HALT ends in cycle {cycles} while the weights of {stream.name(wload)} enter the array: "
+                "no MATMUL uses them"
+            )
+
+    def _shift_columns(self) -> npt.NDArray[np.int64]:
+        return np.array(self._shifts, dtype=np.int64).reshape(-1, 3).T
 
     def trace(self, cycles: int, clock_mhz: float) -> Trace:
         """Everything recorded; stalls are ordered by unit and start."""
@@ -72,9 +80,14 @@ class Recorder:
         events["start"] = self.start
         events["busy_end"] = events["start"] + np.array(self.stream.occupancy)
         events["end"] = self.end
-        shifts = np.array(
-            [(wload, matmul, start, end) for wload, (start, end, matmul) in self._shifts.items()],
-            dtype=SHIFT_DTYPE,
-        )
-        stalls = np.array(sorted(self._stalls), dtype=STALL_DTYPE)
+        wloads, starts, ends = self._shift_columns()
+        shifts = np.zeros(len(wloads), dtype=SHIFT_DTYPE)
+        shifts["wload"], shifts["start"], shifts["end"] = wloads, starts, ends
+        shifts["matmul"] = [self._swaps.get(wload, UNKNOWN) for wload in wloads.tolist()]
+        fields = STALL_DTYPE.names or ()
+        columns = np.array(self._stalls, dtype=np.int64).reshape(-1, len(fields))
+        columns = columns[np.lexsort((columns[:, 1], columns[:, 0]))]  # a unit waits once at a time
+        stalls = np.zeros(len(columns), dtype=STALL_DTYPE)
+        for field, column in zip(fields, columns.T, strict=True):
+            stalls[field] = column
         return Trace(events, shifts, stalls, cycles, "event", clock_mhz)

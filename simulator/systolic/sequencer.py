@@ -18,9 +18,9 @@ from typing import final
 
 from simulator.isa import UnitId
 from simulator.systolic.clock import Clock, Waits
-from simulator.systolic.queues import NEVER, HeldBack, InstructionQueue
+from simulator.systolic.queues import NEVER, InstructionQueue
 from simulator.systolic.recorder import Recorder
-from simulator.systolic.unit import Completions, Condition, Tokens, Unit, chosen
+from simulator.systolic.unit import Completions, Tokens, Unit, chosen, met_last
 from simulator.timing import DISPATCH_TO_ISSUE
 
 
@@ -42,44 +42,50 @@ class Sequencer(Unit):
         self._completions = completions
 
     def run(self) -> Waits:
-        clock, unit_of = self.clock, self.recorder.stream.unit
-        dispatch = self.recorder.dispatch
+        clock, unit_of, queues = self.clock, self.recorder.stream.unit, self._queues
+        dispatch, stall = self.recorder.dispatch, self.recorder.stall
         halt = len(dispatch) - 1
         held_back = NEVER
         for i in range(halt):
-            queue = self._queues[unit_of[i]]
+            queue = queues[unit_of[i]]
             room = queue.room
             self.waiting = i
             if not room.posts:
                 self.blocked = room
                 yield room.wait()
             usable, issued = room.posts[0]
-            since, ready = self.free, max(self.free, usable)
+            since = self.free
+            ready = usable if usable > since else since
             if ready > clock.now:
-                yield clock.timeout(ready - clock.now)
+                yield self.sleep(ready - clock.now)
             if usable > since:
-                held_back = HeldBack(usable, queue.unit, issued)
-                self.charge = Condition(usable, room.reason, issued, queue.unit)
-                self.record_wait(since, i)
-            dispatch[i] = clock.now
+                held_back = usable, queue.unit, issued
+                stall(self.unit, since, usable, room.reason, i, issued, queue.unit)
+            dispatch[i] = ready
             queue.push(i, held_back)
-            self.free = clock.now + 1
+            self.free = ready + 1
 
         if self.free > clock.now:
-            yield clock.timeout(self.free - clock.now)
+            yield self.sleep(self.free - clock.now)
         dispatch[halt] = clock.now
         yield from self._halt(halt)
 
     def _halt(self, halt: int) -> Waits:
         clock, stream = self.clock, self.recorder.stream
         self.waiting = halt
-        yield clock.timeout(DISPATCH_TO_ISSUE)
+        yield self.sleep(DISPATCH_TO_ISSUE)
         since = clock.now
         tokens = chosen(stream.wait[halt], self._tokens)
-        yield from self.gather(tokens, since)
-        self.record_wait(since, halt)
         for counter in tokens:
-            counter.take()
+            if not counter.posts:
+                self.blocked = counter
+                yield counter.wait()
+        charge = met_last(tokens, since)
+        if charge is not None:
+            met, reason, cause, cause_unit = charge
+            self.recorder.stall(self.unit, since, met, reason, halt, cause, cause_unit)
+        for counter in tokens:
+            counter.posts.popleft()
         end = self._completions.issued(halt, stream.latency[halt])
-        yield clock.timeout(end - clock.now)
+        yield self.sleep(end - clock.now)
         self.free = end

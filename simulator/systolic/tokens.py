@@ -20,6 +20,8 @@ from collections import deque
 from itertools import repeat
 from typing import Final, final
 
+from simpy.events import NORMAL
+
 from simulator.systolic.clock import Clock, Wakeup
 from simulator.trace import REASONS, Stall
 
@@ -29,9 +31,12 @@ REASON_CODE: Final = {reason: code for code, reason in enumerate(REASONS)}
 
 @final
 class Counter:
-    """Posts of one provider to one consumer, first in, first out; at most one process waits for the next."""
+    """Posts of one provider to one consumer, first in, first out; at most one process waits for the next.
 
-    __slots__ = ("_clock", "_waiter", "posts", "provider", "reason")
+    The consumer looks at ``posts[0]`` and takes it with ``posts.popleft()``.
+    """
+
+    __slots__ = ("_clock", "_waited_for", "_wakeup", "posts", "provider", "reason")
 
     def __init__(self, clock: Clock, reason: Stall, provider: int, credits_at_reset: int = 0) -> None:
         self.posts: deque[tuple[int, int]] = deque(
@@ -40,22 +45,18 @@ class Counter:
         self.reason = REASON_CODE[reason]  # what a wait for this counter is charged to
         self.provider = provider  # the unit that posts
         self._clock = clock
-        self._waiter: Wakeup | None = None
+        self._wakeup = Wakeup(clock)
+        self._waited_for = False
 
     def post(self, instruction: int, usable: int) -> None:
         """Add one, usable from cycle ``usable`` on; ``usable`` never decreases from post to post."""
         self.posts.append((usable, instruction))
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            waiter.fire(self._clock, usable - self._clock.now)
+        if self._waited_for:
+            self._waited_for = False
+            self._clock.schedule(self._wakeup, NORMAL, usable - self._clock.now)
 
     def wait(self) -> Wakeup:
         """The event of the next post becoming usable; only for the consumer, and only while ``posts`` is
         empty."""
-        self._waiter = waiter = Wakeup(self._clock)
-        return waiter
-
-    def take(self) -> tuple[int, int]:
-        """Remove the oldest post: ``(usable, instruction)``."""
-        return self.posts.popleft()
+        self._waited_for = True
+        return self._wakeup.again()

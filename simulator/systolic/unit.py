@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final, NamedTuple, cast, final
+from typing import Final, cast, final
 
-from simpy.events import Event
+from simpy.events import NORMAL, Event
 
-from simulator.systolic.clock import Clock, Waits
+from simulator.systolic.clock import Alarm, Clock, Waits, Wakeup
 from simulator.systolic.queues import InstructionQueue
 from simulator.systolic.recorder import Recorder
 from simulator.systolic.stream import MASKS
@@ -32,20 +32,29 @@ FINISHED: Final = REASON_CODE[Stall.FINISHED]
 Tokens = Sequence[Counter]  # one per producer, in the order of the units
 
 
-class Condition(NamedTuple):
-    """Something an instruction waits for: met in cycle ``met``, charged to the other three."""
+# Something an instruction waits for: the cycle in which it is met, and what the wait is charged to (reason,
+# cause, unit of the cause).
+Condition = tuple[int, int, int, int]
 
-    met: int
-    reason: int
-    cause: int
-    cause_unit: int
+
+def met_last(needs: Sequence[Counter], since: int, own: Condition | None = None) -> Condition | None:
+    """The condition that is met last, if that is after ``since``; each counter has a post.
+
+    Of those met in the same cycle the first is charged, so ``needs`` are in the order of ``Stall``. ``own``
+    is the unit's own condition, the last in that order.
+    """
+    met, last = since, None
+    for counter in needs:
+        usable = counter.posts[0][0]
+        if usable > met:
+            met, last = usable, counter
+    if own is not None and own[0] > met:
+        return own
+    return None if last is None else (met, last.reason, last.posts[0][1], last.provider)
 
 
 class Unit(ABC):
     """A process that is busy, or waits for a reason that it records."""
-
-    met: int  # ``gather``: the cycle in which the last condition is met
-    charge: Condition | None  # ``gather``: that condition, if the unit has to wait
 
     def __init__(self, clock: Clock, recorder: Recorder, unit: int) -> None:
         self.clock: Final = clock
@@ -54,37 +63,17 @@ class Unit(ABC):
         self.free = 0  # the unit is idle from this cycle on, or busy until it
         self.blocked: Counter | None = None  # the counter it waits for, if nothing else will wake it
         self.waiting = NOBODY  # the instruction that waits
+        self._nap = Wakeup(clock)
 
     @abstractmethod
     def run(self) -> Waits:
         """The process."""
 
     @final
-    def gather(self, needs: Sequence[Counter], since: int, own: Condition | None = None) -> Waits:
-        """Wait until it is known when all conditions are met: ``met``, at least ``since``, and ``charge``.
-
-        Charged is the one met last; of those met in the same cycle the first, so ``needs`` are in the order
-        of ``Stall``. ``own`` is the unit's own condition, the last in that order.
-        """
-        self.met, self.charge = since, None
-        for counter in needs:
-            if not counter.posts:
-                self.blocked = counter
-                yield counter.wait()
-            usable, cause = counter.posts[0]
-            if usable > self.met:
-                self.met, self.charge = usable, Condition(usable, counter.reason, cause, counter.provider)
-        if own is not None and own.met > self.met:
-            self.met, self.charge = own.met, own
-
-    @final
-    def record_wait(self, start: int, instruction: int) -> None:
-        """Record [start, met), charged to what was met last."""
-        charge = self.charge
-        if charge is not None:
-            self.recorder.stall(
-                self.unit, start, charge.met, charge.reason, instruction, charge.cause, charge.cause_unit
-            )
+    def sleep(self, cycles: int) -> Wakeup:
+        """To be yielded by the process: go on in ``cycles`` cycles."""
+        self.clock.schedule(self._nap, NORMAL, cycles)
+        return self._nap.again()
 
     def finish(self, cycles: int, halt: int, sequencer: int) -> None:
         """HALT has executed and nothing was left for this unit since it became free."""
@@ -95,11 +84,11 @@ class Unit(ABC):
 class Completions:
     """Retires the instructions of one unit in order; posts their tokens in the cycle in which they end."""
 
-    __slots__ = ("_clock", "_consumers", "_last", "_post", "_recorder")
+    __slots__ = ("_clock", "_consumers", "_end", "_last", "_post", "_start")
 
     def __init__(self, clock: Clock, recorder: Recorder, consumers: Sequence[Counter]) -> None:
         self._clock = clock
-        self._recorder = recorder
+        self._start, self._end = recorder.start, recorder.end
         self._post = recorder.stream.post
         self._consumers = [chosen(mask, consumers) for mask in range(MASKS)]
         self._last = 0
@@ -107,11 +96,13 @@ class Completions:
     def issued(self, instruction: int, latency: int) -> int:
         """An instruction starts in this cycle; its end."""
         now = self._clock.now
-        self._last = end = max(now + latency, self._last + 1)
-        self._recorder.start[instruction] = now
-        self._recorder.end[instruction] = end
+        end = now + latency
+        if end <= self._last:
+            end = self._last + 1
+        self._start[instruction] = now
+        self._end[instruction] = self._last = end
         if self._post[instruction]:
-            self._clock.timeout(end - now, instruction).callbacks.append(self._retire)
+            self._clock.schedule(Alarm(self._clock, self._retire, instruction), NORMAL, end - now)
         return end
 
     def _retire(self, event: Event) -> None:
@@ -157,8 +148,10 @@ class IssueUnit(Unit):
     def run(self) -> Waits:
         """Issue what the queue holds, in order, for ever."""
         clock, queue, stream = self.clock, self.queue, self.recorder.stream
-        items, wait = queue.items, stream.wait
-        occupancy, latency = stream.occupancy, stream.latency
+        items, stall = queue.items, self.recorder.stall
+        wait, occupancy, latency = stream.wait, stream.occupancy, stream.latency
+        own_needs, own_condition, issue = self.needs, self.own_condition, self.issue
+        tokens_of, issued = self._tokens, self.completions.issued
         while True:
             # The unit may still be busy while the next instruction's conditions are met: it sleeps once.
             if not items.posts:
@@ -171,22 +164,27 @@ class IssueUnit(Unit):
                 since = visible
 
             self.waiting = i
-            tokens = self._tokens[wait[i]]
-            yield from self.gather(tokens + self.needs(i), since, self.own_condition(i))
-            if self.met > clock.now:
-                yield clock.timeout(self.met - clock.now)
-            self.record_wait(since, i)
+            tokens = tokens_of[wait[i]]
+            needs = tokens + own_needs(i)
+            for counter in needs:
+                if not counter.posts:
+                    self.blocked = counter
+                    yield counter.wait()
+            charge = met_last(needs, since, own_condition(i))
+            start = since if charge is None else charge[0]
+            if start > clock.now:
+                yield self.sleep(start - clock.now)
+            if charge is not None:
+                stall(self.unit, since, start, charge[1], i, charge[2], charge[3])
 
             for counter in tokens:
-                counter.take()
+                counter.posts.popleft()
             queue.pop()
-            self.issue(i, self.completions.issued(i, latency[i]))
-            self.free = clock.now + occupancy[i]
+            issue(i, issued(i, latency[i]))
+            self.free = start + occupancy[i]
 
     def _record_empty(self, free: int, visible: int) -> None:
-        held = self.queue.held_back
-        if held.until > free:
-            cause, cause_unit = held.instruction, held.unit
-        else:
+        until, cause_unit, cause = self.queue.held_back
+        if until <= free:
             cause, cause_unit = NOBODY, self.queue.items.provider
         self.recorder.stall(self.unit, free, visible, DISPATCH, NOBODY, cause, cause_unit)

@@ -51,6 +51,6 @@ class WeightLoader(IssueUnit):
         return self._slot
 
     def issue(self, instruction: int, end: int) -> None:
-        self._fifo.room.take()
+        self._fifo.room.posts.popleft()
         lines = self.recorder.stream.occupancy[instruction]
         self._fifo.items.post(instruction, self.clock.now + lines)

@@ -21,7 +21,7 @@ from simulator.systolic.clock import Clock, Waits
 from simulator.systolic.queues import RegisteredFifo
 from simulator.systolic.recorder import Recorder
 from simulator.systolic.tokens import Counter
-from simulator.systolic.unit import Condition, Unit
+from simulator.systolic.unit import Unit, met_last
 from simulator.timing import array_times
 from simulator.trace import WEIGHT_SHIFTER
 
@@ -52,17 +52,22 @@ class WeightShifter(Unit):
         ahead, lines = self._array.operand, self._array.weight_lines
         needs = (fifo.items, self._released)
         while True:
-            yield from self.gather(needs, self.free - ahead)
-            if self.met > clock.now:
-                yield clock.timeout(self.met - clock.now)
-            _, wload = fifo.items.take()
-            self._released.take()
-            first = clock.now + ahead  # the cycle in which the first line enters the array
-            if self.charge is not None:
-                self.charge = Condition(first, *self.charge[1:])
+            for counter in needs:
+                if not counter.posts:
+                    self.blocked = counter
+                    yield counter.wait()
+            charge = met_last(needs, self.free - ahead)
+            decision = self.free - ahead if charge is None else charge[0]
+            if decision > clock.now:
+                yield self.sleep(decision - clock.now)
+            _, wload = fifo.items.posts.popleft()
+            self._released.posts.popleft()
+            first = decision + ahead  # the cycle in which the first line enters the array
+            if charge is not None:
                 self.waiting = wload
-                self.record_wait(self.free, wload)
+                _, reason, cause, cause_unit = charge
+                self.recorder.stall(self.unit, self.free, first, reason, wload, cause, cause_unit)
             self.recorder.shift(wload, first, first + lines)
-            self._in_place.post(wload, clock.now + self._array.weights_before_rows)
+            self._in_place.post(wload, decision + self._array.weights_before_rows)
             fifo.room.post(wload, first + lines)
             self.free = first + lines

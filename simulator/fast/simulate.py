@@ -1,0 +1,122 @@
+"""One Program on one machine: its Trace, or its cycles alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+from simulator.errors import DeadlockError, ProgramError
+from simulator.fast import core, fallback
+from simulator.fast.core import Outcome
+from simulator.fast.numbers import Numbers, Structure, numbers_of, structure_of
+from simulator.fast.program import Prepared, prepare
+from simulator.isa import UNIT_NAMES, Opcode, Records, UnitId, units_of
+from simulator.machines.systolic import SystolicMachine
+from simulator.trace import EVENT_DTYPE, SHIFT_DTYPE, STALL_DTYPE, Columns, Trace
+
+ENGINE = "fast"
+NEVER = -1  # the start of an instruction that has not started
+
+
+class Run(NamedTuple):
+    """What has happened."""
+
+    outcome: Outcome
+    cycles: int
+    events: Columns
+    shifts: Columns
+    stalls: Columns
+
+
+def simulate(machine: SystolicMachine, records: Records | Prepared) -> Trace:
+    """What happens when a Program is run to the end of its HALT; the same Trace as the event engine's.
+
+    Raises:
+        ProgramError: HALT is missing or ends before another instruction has ended.
+        DeadlockError: no unit can make progress.
+        OutOfDomain: more instructions or cycles than can be counted.
+    """
+    prepared = prepare(records)
+    run = _run(prepared, structure_of(machine, prepared), numbers_of(machine, prepared))
+    if run.outcome != Outcome.DONE:
+        _refuse(prepared, run)
+    return Trace(run.events, run.shifts, run.stalls, run.cycles, ENGINE, machine.clock.mhz)
+
+
+def cycles(machine: SystolicMachine, records: Records | Prepared) -> int:
+    """The cycles of a Program, without a Trace.
+
+    Raises:
+        ProgramError, DeadlockError, OutOfDomain: as ``simulate``.
+    """
+    prepared = prepare(records)
+    structure, numbers = structure_of(machine, prepared), numbers_of(machine, prepared)
+    native = core.native()
+    if native is not None:
+        found = np.empty(1, dtype=np.int64)
+        arguments = prepared.instructions, np.array(structure, np.int64), numbers.times, numbers.array, found
+        if native.cycles(*map(core.address, arguments)) == Outcome.DONE:
+            return int(found[0])
+    run = _run(prepared, structure, numbers)
+    if run.outcome != Outcome.DONE:
+        _refuse(prepared, run)
+    return run.cycles
+
+
+def _run(prepared: Prepared, structure: Structure, numbers: Numbers) -> Run:
+    native = core.native()
+    if native is None:
+        core.say_once()
+        return Run(*fallback.simulate(prepared, structure, numbers))
+    events = np.empty(structure.n, dtype=EVENT_DTYPE)
+    events["start"] = NEVER
+    tiles = int(prepared.count[prepared.kinds["opcode"] == Opcode.WLOAD].sum())
+    shifts = np.empty(tiles, dtype=SHIFT_DTYPE)
+    room = _room(prepared, tiles)
+    stalls = np.empty(int(room.sum()), dtype=STALL_DTYPE)
+    found = np.zeros(3, dtype=np.int64)
+    arguments = (
+        *(prepared.instructions, np.array(structure, np.int64), numbers.times, numbers.array),
+        *(events, shifts, stalls, room, found),
+    )
+    outcome = Outcome(native.simulate(*map(core.address, arguments)))
+    if outcome == Outcome.NO_MEMORY:
+        raise MemoryError("no memory for the queues of the fast engine")
+    ended, n_shifts, n_stalls = found.tolist()
+    return Run(outcome, ended, events, shifts[:n_shifts].copy(), stalls[:n_stalls].copy())
+
+
+def _room(prepared: Prepared, tiles: int) -> np.ndarray:
+    """How many stalls each unit may have: one or two per instruction, and at the end one more."""
+    n = len(prepared)
+    of_unit = np.bincount(units_of(prepared.kinds), weights=prepared.count, minlength=len(UnitId))
+    room = 2 * of_unit.astype(np.int64) + 1
+    room[UnitId.SEQUENCER] = n + 1
+    return np.append(room, tiles + 1)
+
+
+def _refuse(prepared: Prepared, run: Run) -> NoReturn:
+    """Says why a Program does not end, or not with HALT."""
+    records, ended = prepared.records, run.cycles
+    units = units_of(records)
+
+    def name(i: int) -> str:
+        return f"instruction {i} ({Opcode(int(records['opcode'][i])).name})"
+
+    never = run.events["start"] == NEVER
+    if run.outcome == Outcome.DEADLOCK:
+        i = int(np.argmax(never))
+        raise DeadlockError(f"deadlock: {name(i)} of {UNIT_NAMES[UnitId(units[i])]} can never start")
+    late = never | (run.events["end"] > ended)
+    if late.any():
+        i = int(np.argmax(late))
+        unit = UNIT_NAMES[UnitId(units[i])]
+        raise ProgramError(
+            f"HALT ends in cycle {ended} before {name(i)} of {unit} has ended: "
+            "HALT has to wait for the last instruction of every unit"
+        )
+    wload = int(run.shifts["wload"][np.argmax(run.shifts["end"] > ended)])
+    raise ProgramError(
+        f"HALT ends in cycle {ended} while the weights of {name(wload)} enter the array: no MATMUL uses them"
+    )
