@@ -115,6 +115,11 @@ def gemm(
         program = compile_graph(gemm_graph(m, k, n, transa, transb, dtype), machine)
         validate_compiled(program, machine)
     else:
+        if transa or transb:
+            raise ConfigError(
+                f"transa, transb: {machine.name} is timed as an array alone, as its sizes are not powers of two; "
+                "its operands lie as it wants them, N is allowed"
+            )
         program = compile_array_gemm(machine, m, k, n, dtype)
     return _measured(machine, program, time_program(machine, program, engine), m, k, n)
 

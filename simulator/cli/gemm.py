@@ -74,6 +74,8 @@ class _Solver:
         key = (m, k, n, transa, transb, dtype)
         if key not in self._solved:
             if self._compat is not None:
+                if "T" in (transa, transb):
+                    raise ConfigError("compat = 'scalesim': it knows no transposed operands; N is allowed")
                 result = gemm_scalesim(self._machine, m, k, n, dtype=dtype, engine=self._engine)
             else:
                 result = gemm(

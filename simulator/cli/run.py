@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import shlex
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,7 @@ def command(
     configuration = {
         **workload.described,
         "dataset": dataset,
+        "data": _digest(data),
         "epochs": epochs,
         "check": check or f"every {plan.every}",
         "engine": engine,
@@ -110,6 +112,14 @@ def command(
     if run.interrupted:
         raise KeyboardInterrupt
     return 0 if record.passed else 1
+
+
+def _digest(data: Dataset) -> str:
+    """A hash of the samples, whatever they are called."""
+    digest = hashlib.sha256()
+    for array in (data.train_x, data.train_y, data.test_x, data.test_y):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _load_simt(name: str) -> SimtMachine | None:

@@ -159,6 +159,16 @@ CASES: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "co-simulation of a GPU": (["cosim", "--machine", "v100"], {}, ["v100", "systolic"]),
     "report nowhere": (["run", "--out", ""], {}, ["out = ''"]),
     "far too large": ([*GEMM, "--shape", "1048576,1048576,1048576"], {}, ["matmul 1048576x", "tiles"]),
+    "transpose for SCALE-Sim": (
+        [*GEMM, *SHAPE, "--compat", "scalesim", "--transa", "T"],
+        {},
+        ["scalesim", "transposed"],
+    ),
+    "transpose on an odd array": (
+        [*GEMM, *SHAPE, "--set", "matrix_unit.rows=12", "--transb", "T"],
+        {},
+        ["transb", "powers of two"],
+    ),
     "machine numbers of nothing": (["machines", "tpu_v9"], {}, ["tpu_v9"]),
 }
 
