@@ -117,8 +117,8 @@ def gemm(
     else:
         if transa or transb:
             raise ConfigError(
-                f"transa, transb: {machine.name} has sizes that are not powers of two: the array is timed alone, "
-                "its operands lie as it wants them, and N is allowed"
+                f"transa, transb: the sizes of {machine.name} are not powers of two, so its array is timed "
+                "alone, its operands as it wants them; N is allowed"
             )
         program = compile_array_gemm(machine, m, k, n, dtype)
     return _measured(machine, program, time_program(machine, program, engine), m, k, n)
