@@ -1,0 +1,1 @@
+"""Co-simulation: Programs in the SystemVerilog core, event logs as Traces, the comparison with models."""
