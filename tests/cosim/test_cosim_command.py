@@ -1,0 +1,63 @@
+"""``pulsetrain cosim`` and ``--engine rtl``: nothing differs, and what differs is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator.api import cosim as api_cosim
+from simulator.cli.main import main
+
+COSIM = ["cosim", "--hidden", "8", "--batch", "8", "--json"]
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as leave:
+        main(arguments)
+    captured = capsys.readouterr()
+    return int(leave.value.code or 0), captured.out, captured.err
+
+
+def test_two_steps_and_a_waveform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wave = tmp_path / "step.vcd"
+    code, out, _ = run([*COSIM, "--steps", "2", "--wave", str(wave)], capsys)
+    summary = json.loads(out)
+    assert code == 0
+    assert (summary["cycle_mismatches"], summary["bit_mismatches"]) == (0, 0)
+    assert summary["instructions"] > 200 and summary["bits"] > 10**6
+    assert summary["rtl_cycles"] > 1000 and summary["rtl_cycles_per_s"] > 0
+    assert len(summary["losses"]) == 2
+    assert wave.read_text(errors="replace").lstrip().startswith("$version")
+
+
+def test_a_fault_is_reported_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    honest = api_cosim.run_program_rtl
+    monkeypatch.setattr(
+        api_cosim, "run_program_rtl", lambda *given, **named: honest(*given, **{**named, "mutant": 1})
+    )
+    code, out, err = run(COSIM, capsys)
+    summary = json.loads(out)
+    assert code == 1
+    assert summary["bit_mismatches"] > 0 and "in RTL" in summary["report"] and "in RTL" in err
+
+
+def test_the_engine_gives_the_models_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["gemm", "--machine", "edge_8x8", "--shape", "20,30,40", "--json"]
+    cycles = []
+    for engine in ("event", "rtl"):
+        code, out, _ = run([*arguments, "--engine", engine], capsys)
+        assert code == 0
+        summary = json.loads(out)
+        cycles.append((summary["cycles"], summary["stalls"]))
+        assert summary["engine"] == engine
+    assert cycles[0] == cycles[1]
+
+
+def test_a_machine_that_cannot_be_built_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(["gemm", "--machine", "tpu_v2", "--shape", "8,8,8", "--engine", "rtl"], capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "vector_unit.table_cycles" in err
