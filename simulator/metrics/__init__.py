@@ -109,6 +109,7 @@ class Metrics:
                 {
                     **asdict(row),
                     "needed_bytes": row.needed_bytes,
+                    "padding_bytes": row.padding_bytes,
                     "extra_bytes": row.extra_bytes,
                     "total_bytes": row.total_bytes,
                 }

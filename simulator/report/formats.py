@@ -23,9 +23,14 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def optional_percent(fraction: float) -> str:
+def optional_percent(fraction: float, decimals: int = 1) -> str:
     """``percent``, or for NaN that it is not known."""
-    return percent(fraction) if math.isfinite(fraction) else "unknown"
+    return percent(fraction, decimals) if math.isfinite(fraction) else "unknown"
+
+
+def finite(value: float, digits: int = 3) -> str:
+    """``significant``, or that the number is not finite."""
+    return significant(value, digits) if math.isfinite(value) else "not finite"
 
 
 def percent(fraction: float, decimals: int = 1) -> str:
@@ -33,7 +38,7 @@ def percent(fraction: float, decimals: int = 1) -> str:
     if not math.isfinite(fraction):
         return str(fraction)
     if decimals and 0 < abs(fraction) < 0.00995:
-        return f"{float(f'{100 * fraction:.2g}'):.10f}".rstrip("0") + f"{_SPACE}%"
+        return f"{significant(100 * fraction, 2)}{_SPACE}%"
     return f"{100 * fraction:.{decimals}f}{_SPACE}%"
 
 

@@ -24,8 +24,9 @@ def page_html(record: RunRecord, trace: Timeline, figures: Mapping[str, Mapping[
     """The page; ``figures`` holds each figure's SVG by name and theme."""
     context: dict[str, Any] = {
         "record": record,
-        "passed": record.passed,
-        "failed": [check for check in record.checks if not check.passed],
+        "badge": sentences.badge(record),
+        "failed": record.failed,
+        "fairness": sentences.fairness(record),
         "headline": sentences.headline(record),
         "subtitle": sentences.subtitle(record),
         "answers": sentences.answers(record),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,17 @@ class Curve:
     epochs: tuple[float, ...]  # 0 is before training
     loss: tuple[float, ...]  # training loss
     accuracy: tuple[float, ...]  # test accuracy, 0 to 1; NaN where it was not computed
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss is no longer a finite number at the end."""
+        return bool(self.loss) and not math.isfinite(self.loss[-1])
+
+    @property
+    def diverged_from(self) -> float:
+        """The first epoch whose loss is not finite; NaN where there is none."""
+        known = zip(self.epochs, self.loss, strict=True)
+        return next((epoch for epoch, loss in known if not math.isfinite(loss)), math.nan)
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,11 @@ class Check:
     passed: bool
     detail: str = ""
 
+    @property
+    def made(self) -> bool:
+        """Whether anything was compared: a check of nothing has neither passed nor failed."""
+        return bool(self.values or self.differences)
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -110,7 +127,7 @@ class RunRecord:
     loss: float  # at the end; NaN where it was not computed
     accuracy: float  # at the end, 0 to 1; NaN where it was not computed
     weights: int
-    weights_different: int
+    weights_different: int | None  # None: not checked
     steps_checked: int
     checks: tuple[Check, ...]
     configuration: Mapping[str, Json]  # every option of the run
@@ -131,6 +148,11 @@ class RunRecord:
     def interrupted(self) -> bool:
         """Whether this is what was finished when the run was stopped: ``extra["interrupted"]``."""
         return bool(self.extra.get("interrupted", False))
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """Checks that were made and did not pass."""
+        return tuple(check for check in self.checks if check.made and not check.passed)
 
     @property
     def step(self) -> Phase:
@@ -182,5 +204,5 @@ class RunRecord:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed and no weight differs."""
+        """Whether every check was made and passed, the weights' too, and no weight differs."""
         return self.weights_different == 0 and all(check.passed for check in self.checks)

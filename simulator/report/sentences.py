@@ -15,8 +15,7 @@ def headline(record: RunRecord) -> str:
     """The answer in one sentence."""
     step = record.step.metrics
     accuracy = f"{formats.optional_percent(record.accuracy)} test accuracy"
-    text = ("" if record.passed else "Checks failed: ") + ("Interrupted: " if record.interrupted else "")
-    text += (
+    text = _warning(record) + (
         f"{accuracy} after {formats.plural(record.steps, 'step')}; "
         f"a step takes {formats.plural(step.cycles, 'cycle')} ({formats.time(step.time_us)}) "
         f"on {record.machine.name} at {formats.percent(step.utilization)} utilization"
@@ -25,6 +24,56 @@ def headline(record: RunRecord) -> str:
     if record.simt is not None and ratio is not None:
         text += f", {_times_as_fast(ratio)} {record.simt.machine}"
     return text + "."
+
+
+def _warning(record: RunRecord) -> str:
+    """What a reader has to know before any number."""
+    words = []
+    if not record.passed:
+        words.append("checks failed" if _found_wrong(record) else "not all checked")
+    if record.interrupted:
+        words.append("interrupted")
+    if record.simulated.diverged:
+        words.append("the network diverged")
+    return f"{', '.join(words).capitalize()}: " if words else ""
+
+
+def _found_wrong(record: RunRecord) -> bool:
+    return bool(record.failed or record.weights_different)
+
+
+def badge(record: RunRecord) -> tuple[str, str]:
+    """``(kind, text)`` of the verdict: ``good``, ``open`` where something was not checked, or ``bad``."""
+    made = [check for check in record.checks if check.made]
+    passed = f"{sum(check.passed for check in made)} of {len(record.checks)} checks passed"
+    text = passed
+    if record.weights_different is not None:
+        text += f", {record.weights_different:,} of {record.weights:,} weights differ"
+    missing = [check.name for check in record.checks if not check.made]
+    if record.weights_different is None:
+        missing.append("weights")
+    if record.interrupted:
+        emulated = f"{record.steps_checked:,} of {formats.plural(record.steps, 'step')} emulated"
+        text = f"Interrupted; {emulated}; {text}"
+        text += "; the last step and the evaluation were not checked to the end"
+    if missing:
+        text += f". Not checked: {', '.join(missing)}"
+    if record.simulated.diverged and record.passed:
+        text += "; the network diverged, its bits still match"
+    if _found_wrong(record):
+        return "bad", text
+    return ("good" if record.passed and not record.interrupted else "open"), text
+
+
+def fairness(record: RunRecord) -> str:
+    """What is not alike in the two machines that are compared."""
+    if record.simt is None:
+        return ""
+    return (
+        f"Not alike: {record.simt.machine} runs the optimizer's update as one fused kernel, the core as "
+        f"separate vector instructions, on {record.machine.vector_unit.lanes:,} lanes that take at most one "
+        "line per cycle; so do the tpu presets, where the chips have more (see the presets' sources)."
+    )
 
 
 def subtitle(record: RunRecord) -> str:
@@ -73,22 +122,44 @@ def _times_as_fast(ratio: float) -> str:
 def _learn(record: RunRecord) -> str:
     machine, numpy = record.simulated, record.numpy
     text = ""
-    if len(machine.loss) > 1:
-        losses = (formats.significant(machine.loss[i]) for i in (0, -1))
+    if machine.diverged:
+        text = _diverged(record)
+    elif len(machine.loss) > 1:
+        losses = (formats.finite(machine.loss[i]) for i in (0, -1))
         accuracies = (formats.optional_percent(machine.accuracy[i]) for i in (0, -1))
         text = (
             f"From epoch {machine.epochs[0]:g} to {machine.epochs[-1]:g} the loss went from "
             f"{' to '.join(losses)}, test accuracy from {' to '.join(accuracies)}. "
         )
+    elif machine.loss:
+        text = (
+            f"The mean loss of the only epoch is {formats.finite(machine.loss[0])}, test accuracy after it "
+            f"{formats.optional_percent(machine.accuracy[0])}. "
+        )
     pairs = [
         abs(a - b) for a, b in zip(machine.accuracy, numpy.accuracy, strict=False) if math.isfinite(a - b)
     ]
     if pairs:
+        both = min(len(machine.accuracy), len(numpy.accuracy))
+        verb = "ends at" if both == len(numpy.accuracy) else "is then at"
         text += (
-            f"{numpy.name} ends at {formats.percent(numpy.accuracy[-1])}; the two are at most "
+            f"{numpy.name} {verb} {formats.optional_percent(numpy.accuracy[both - 1])}; the two are at most "
             f"{formats.significant(100 * max(pairs), 2)} percentage points apart at any epoch."
         )
     return text
+
+
+def _diverged(record: RunRecord) -> str:
+    machine, numpy = record.simulated, record.numpy
+    since = f"from epoch {machine.diverged_from:g} on" if len(machine.loss) > 1 else "after its only epoch"
+    text = f"The network diverged: there is no finite loss {since}. "
+    if numpy.diverged:
+        text += f"So did {numpy.name}: the training does this, not the machine. "
+    elif numpy.loss:
+        text += f"{numpy.name} did not. "
+    if record.passed:
+        text += "The bits still match the emulation. "
+    return f"{text}Test accuracy ends at {formats.optional_percent(machine.accuracy[-1])}. "
 
 
 def _fast(record: RunRecord) -> str:
@@ -126,11 +197,15 @@ def _cycles(record: RunRecord) -> str:
 
 def _traffic(record: RunRecord) -> str:
     rows = record.step.metrics.traffic
-    needed, extra = sum(r.needed_bytes for r in rows), sum(r.extra_bytes for r in rows)
-    text = f"A step moves {needed + extra:,} bytes across the chip's edge, "
+    useful, padding = sum(r.useful_bytes for r in rows), sum(r.padding_bytes for r in rows)
+    extra = sum(r.extra_bytes for r in rows)
+    text = (
+        f"A step moves {useful + padding + extra:,} bytes across the chip's edge: {useful:,} are the "
+        f"elements that the graph reads and writes, {padding:,} pad them to whole lines, "
+    )
     if not extra:
-        return f"{text}all of which the graph needs; nothing is spilled or fetched twice."
-    return f"{text}{needed:,} of which the graph needs; {extra:,} are spills, fills and refetches."
+        return f"{text}none is spilled or fetched twice."
+    return f"{text}{extra:,} are spills, fills and refetches."
 
 
 def _roofline(record: RunRecord) -> str:
@@ -167,12 +242,17 @@ def _cost(record: RunRecord) -> str:
 
 
 def _trust(record: RunRecord) -> str:
-    failed = sum(not check.passed for check in record.checks)
+    failed, open_ = len(record.failed), sum(not check.made for check in record.checks)
     bits = sum(check.bits or 0 for check in record.checks)
-    verdict = "all passed" if not failed else f"{failed} FAILED"
+    parts = [f"{failed} FAILED"] if failed else []
+    parts += [f"{open_} not made"] if open_ else []
+    verdict = ", ".join(parts) or "all passed"
+    compared = "The weights were not compared with"
+    if record.weights_different is not None:
+        compared = f"{record.weights_different:,} of {record.weights:,} weights differ from"
     return (
-        f"{formats.plural(len(record.checks), 'check')}, {verdict}; {bits:,} bits compared over "
-        f"{formats.plural(record.steps_checked, 'checked step')}. {record.weights_different:,} of "
-        f"{record.weights:,} weights differ from the NumPy emulation. Every cycle of the {len(UNIT_LABELS)} "
+        f"{formats.plural(len(record.checks), 'check')}, {verdict}; {bits:,} bits compared, "
+        f"{record.steps_checked:,} of {formats.plural(record.steps, 'step')} emulated. {compared} "
+        f"the NumPy emulation. Every cycle of the {len(UNIT_LABELS)} "
         "units is busy or under one stall reason: the report is not written otherwise."
     )

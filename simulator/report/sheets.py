@@ -34,6 +34,7 @@ class CheckRow:
     bits: str
     differences: str
     detail: str
+    made: bool
     passed: bool
 
 
@@ -44,7 +45,9 @@ def tiles(record: RunRecord) -> list[Tile]:
     return [
         Tile(
             "Test accuracy", formats.optional_percent(record.accuracy),
-            f"loss {formats.significant(record.loss)}" if record.loss == record.loss else "no loss",
+            "diverged: no finite loss" if record.simulated.diverged
+            else f"loss {formats.significant(record.loss)}" if record.loss == record.loss else "no loss",
+            bad=record.simulated.diverged,
         ),
         Tile("Cycles per step", formats.integer(step.cycles), formats.time(step.time_us)),
         Tile("Utilization", formats.percent(step.utilization), "of peak MACs"),
@@ -55,8 +58,9 @@ def tiles(record: RunRecord) -> list[Tile]:
         ),
         Tile("Energy per step", formats.energy(record.step.energy.energy_pj), "without leakage"),
         Tile(
-            "Weights different", f"{record.weights_different:,}", f"of {record.weights:,}",
-            bad=record.weights_different > 0,
+            "Weights different",
+            "not checked" if record.weights_different is None else f"{record.weights_different:,}",
+            f"of {record.weights:,}", bad=bool(record.weights_different),
         ),
     ]  # fmt: skip
 
@@ -87,6 +91,7 @@ def checks(record: RunRecord) -> list[CheckRow]:
             f"{check.bits:,}" if check.bits is not None else "within bound",
             f"{check.differences:,}",
             check.detail,
+            check.made,
             check.passed,
         )
         for check in record.checks
@@ -111,9 +116,9 @@ def _epochs(record: RunRecord) -> Sheet:
         theirs = other.get(epoch)
         rows.append(
             (
-                f"{epoch:g}", formats.significant(loss, 5),
-                formats.significant(theirs[0], 5) if theirs else "", formats.percent(accuracy, 2),
-                formats.percent(theirs[1], 2) if theirs else "",
+                f"{epoch:g}", formats.finite(loss, 5), formats.finite(theirs[0], 5) if theirs else "",
+                formats.optional_percent(accuracy, 2),
+                formats.optional_percent(theirs[1], 2) if theirs else "",
             )
         )  # fmt: skip
     columns = ("Epoch", f"Loss, {a.name}", f"Loss, {b.name}", f"Accuracy, {a.name}", f"Accuracy, {b.name}")

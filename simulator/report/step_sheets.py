@@ -63,10 +63,11 @@ def operations(record: RunRecord) -> Sheet:
 def traffic(record: RunRecord) -> Sheet:
     """The tensors that move most, and the sum of all."""
     table = record.step.metrics.traffic
-    names = ("input", "output", "refetch", "spill", "fill")
+    names = ("refetch", "spill", "fill")
     rows = [
         (
-            table[i].tensor, *(f"{table[i].by_reason[name]:,}" for name in names), f"{table[i].hbm_bytes:,}",
+            table[i].tensor, f"{table[i].useful_bytes:,}", f"{table[i].padding_bytes:,}",
+            *(f"{table[i].by_reason[name]:,}" for name in names), f"{table[i].hbm_bytes:,}",
             f"{table[i].host_bytes:,}", f"{table[i].total_bytes:,}",
         )
         for i in longest([row.total_bytes for row in table], SHOWN_TENSORS)
@@ -74,16 +75,21 @@ def traffic(record: RunRecord) -> Sheet:
     rows.append(
         (
             f"all {len(table):,} tensors",
+            f"{sum(row.useful_bytes for row in table):,}", f"{sum(row.padding_bytes for row in table):,}",
             *(f"{sum(row.by_reason[name] for row in table):,}" for name in names),
             f"{sum(row.hbm_bytes for row in table):,}", f"{sum(row.host_bytes for row in table):,}",
             f"{sum(row.total_bytes for row in table):,}",
         )
     )  # fmt: skip
     columns = (
-        "Tensor", "Input (bytes)", "Output (bytes)", "Refetch (bytes)", "Spill (bytes)", "Fill (bytes)",
+        "Tensor", "Useful (bytes)", "Padding (bytes)", "Refetch (bytes)", "Spill (bytes)", "Fill (bytes)",
         "over HBM (bytes)", "over host link (bytes)", "Total (bytes)",
     )  # fmt: skip
-    note = "Input and output are what the graph needs, in whole lines; the others come of small buffers. "
+    note = (
+        "Useful bytes are the elements that the graph reads and writes. Padding fills up their lines of "
+        f"{record.machine.line_elements:,} elements, which are moved whole. Refetches, spills and fills, "
+        "whole lines too, come of small buffers. "
+    )
     note += left_out(SHOWN_TENSORS, len(table), "tensors", "traffic.csv", "largest")
     return Sheet(columns, (False, *(True,) * 8), tuple(rows), note)
 

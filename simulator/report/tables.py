@@ -24,7 +24,7 @@ UNIT_COLUMNS = (
 )  # fmt: skip
 TRAFFIC_COLUMNS = (
     "program", "tensor", *(f"{reason}_bytes" for reason in _TRAFFIC),
-    "needed_bytes", "extra_bytes", "hbm_bytes", "host_bytes", "total_bytes",
+    "useful_bytes", "padding_bytes", "needed_bytes", "extra_bytes", "hbm_bytes", "host_bytes", "total_bytes",
 )  # fmt: skip
 
 
@@ -73,7 +73,8 @@ def traffic_csv(record: RunRecord) -> bytes:
         (
             (
                 phase.name, row.tensor, *(row.by_reason[reason] for reason in _TRAFFIC),
-                row.needed_bytes, row.extra_bytes, row.hbm_bytes, row.host_bytes, row.total_bytes,
+                row.useful_bytes, row.padding_bytes, row.needed_bytes, row.extra_bytes,
+                row.hbm_bytes, row.host_bytes, row.total_bytes,
             )
             for phase in record.phases
             for row in phase.metrics.traffic

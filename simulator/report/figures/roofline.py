@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from simulator.metrics import OPERATIONS_PER_MAC
 from simulator.report import formats
 from simulator.report.record import RunRecord
 from simulator.report.style import ACCENT, BUSY, Theme, legend_below, new_figure
@@ -17,16 +16,14 @@ _MEMORY_COLORS = (BUSY, ACCENT)
 
 
 def draw(record: RunRecord, theme: Theme) -> Figure:
-    """A roof and a point per memory; small circles are single GEMMs against HBM."""
+    """A roof and a point per memory, of the whole step: no byte belongs to one operation alone."""
     metrics = record.step.metrics
     line = metrics.roofline
-    gemms = gemm_points(record)
     figure = new_figure(3.6)
     axes = figure.subplots()
     points = [roof.intensity for roof in line.roofs if roof.intensity]
-    all_x = [*points, *(roof.ridge for roof in line.roofs), *(x for x, _ in gemms)]
-    low, high = _decades(all_x)
-    heights = [y for y in (line.achieved, *(y for _, y in gemms)) if y > 0]
+    low, high = _decades([*points, *(roof.ridge for roof in line.roofs)])
+    heights = [line.achieved] if line.achieved > 0 else []
     bottom = min([*heights, *(min(line.peak, low * roof.bytes_per_second) for roof in line.roofs)]) / 2
     lines: list[tuple[Line2D, str]] = []
     marks: list[tuple[Line2D, str]] = []
@@ -41,12 +38,6 @@ def draw(record: RunRecord, theme: Theme) -> Figure:
             )  # fmt: skip
             marks.append((drawn, f"whole step, per byte of {roof.memory}"))
     axes.plot([min(roof.ridge for roof in line.roofs), high], [line.peak] * 2, color=theme.text, zorder=2)
-    if gemms:
-        (drawn,) = axes.plot(
-            [x for x, _ in gemms], [y for _, y in gemms], marker="o", markersize=5, color=theme.muted,
-            markerfacecolor="none", linestyle="none", zorder=3,
-        )  # fmt: skip
-        marks.append((drawn, "single GEMM, per byte of HBM"))
     axes.annotate(
         f"peak {formats.rate(line.peak, 'OP/s')}", (high, line.peak), xytext=(0, 5), ha="right",
         textcoords="offset points",
@@ -65,16 +56,6 @@ def draw(record: RunRecord, theme: Theme) -> Figure:
     handles, labels = zip(*lines, *marks, strict=True)
     legend_below(figure, list(handles), list(labels), columns=3)
     return figure
-
-
-def gemm_points(record: RunRecord) -> list[tuple[float, float]]:
-    """``(operations per HBM byte, operations per second in its span)`` of each GEMM that moves HBM bytes."""
-    clock_hz = record.step.metrics.clock_mhz * 1e6
-    return [
-        (OPERATIONS_PER_MAC * row.macs / row.hbm_bytes, OPERATIONS_PER_MAC * row.macs / row.span * clock_hz)
-        for row in record.step.metrics.operations
-        if row.macs and row.hbm_bytes and row.span
-    ]
 
 
 def _decades(values: list[float]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from simulator import timing
 from simulator.graph import Location
 from simulator.isa import INSTRUCTION_DTYPE, Flag, Function, Opcode, UnitId, units_of
 from simulator.machines.systolic import SystolicMachine
-from simulator.program import NO_OPERATION, Operation, Program, Traffic
+from simulator.program import NO_OPERATION, Operation, Placement, Program, Space, Traffic
 from simulator.trace import EVENT_DTYPE, REASONS, SHIFT_DTYPE, STALL_DTYPE, WEIGHT_SHIFTER, Stall, Trace
 
 HOST, HBM = Flag.HOST, Flag.NONE
@@ -60,6 +60,7 @@ class Builder:
         self.tensor: list[int] = []
         self.operations: list[list[Any]] = []
         self.tensors: list[str] = []
+        self.placements: dict[str, Placement] = {}
 
     def op(self, name: str, label: str) -> None:
         self.operations.append(
@@ -90,7 +91,10 @@ class Builder:
 
     def transfer(self, opcode: Opcode, why: Traffic, name: str, m: int, n: int, link: int, **kw: Any) -> None:
         panels = -(-n // self.machine.line_elements)
-        self.add(opcode, traffic=why, tensor=name, rows=m, panels=panels, flags=int(link), **kw)
+        space = Space.HOST if link & HOST else Space.HBM
+        self.placements.setdefault(name, Placement(name, space, 0, m, n, "float32"))
+        stride = {"src0_stride" if opcode == Opcode.LOAD else "dst_stride": m}
+        self.add(opcode, traffic=why, tensor=name, rows=m, panels=panels, flags=int(link), **stride, **kw)
 
     def matmul(self, m: int, k: int, n: int, after: int | None = None) -> None:
         unit = self.machine.matrix_unit
@@ -126,7 +130,7 @@ class Builder:
             tensor=np.array(self.tensor, dtype=np.int32),
             operations=tuple(Operation(*fields) for fields in self.operations),
             tensors=tuple(self.tensors),
-            placements=(),
+            placements=tuple(self.placements.values()),
             name=name,
         )
 

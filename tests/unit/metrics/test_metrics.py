@@ -12,7 +12,7 @@ import pytest
 from simulator.errors import CheckError
 from simulator.isa import Flag, Function, Opcode, UnitId
 from simulator.metrics import bound_of, count, measure
-from simulator.program import Program, Traffic
+from simulator.program import Placement, Program, Space, Traffic
 from simulator.timing import transfer_bytes
 
 
@@ -118,6 +118,38 @@ def test_traffic_lists_every_byte(synthetic: ModuleType) -> None:
     spilled = next(row for row in metrics.traffic if row.tensor == "%1")
     assert spilled.needed_bytes == 0 and spilled.extra_bytes == spilled.total_bytes == 2 * 32 * 16 * 4
     assert {name for name, n in spilled.by_reason.items() if n} == {"spill", "fill"}
+
+
+def test_useful_bytes_are_elements(synthetic: ModuleType) -> None:
+    machine = synthetic.machine()
+    program = synthetic.mlp_step(machine, widths=(64, 32, 10), batch=32)
+    rows = {
+        row.tensor: row for row in measure(machine, program, synthetic.simulate(machine, program)).traffic
+    }
+    assert rows["x"].useful_bytes == rows["x"].needed_bytes == 32 * 64 * 4 and rows["x"].padding_bytes == 0
+    weight = rows["params.1.w"]  # 10 columns are two panels of 8; loaded and stored
+    assert weight.useful_bytes == 2 * 32 * 10 * 4 and weight.padding_bytes == 2 * 32 * 6 * 4
+    assert rows["%1"].useful_bytes == rows["%1"].padding_bytes == 0
+
+
+def test_useful_bytes_of_a_block(synthetic: ModuleType) -> None:
+    """Rows 1 and 2 of both panels of a 4 x 6 tensor, which lies 3 lines behind the start of the memory."""
+    machine = synthetic.machine(4)
+    b = synthetic.Builder(machine)
+    b.op("load", "load")
+    b.transfer(Opcode.LOAD, Traffic.INPUT, "w", 2, 6, Flag.NONE, src1=(3 + 1) * 4)
+    b.placements["w"] = Placement("w", Space.HBM, 3 * 4, 4, 6, "float32")
+    program = b.program()
+    program.records["src0_stride"][0] = 4
+    (row,) = measure(machine, program, synthetic.simulate(machine, program)).traffic
+    assert row.needed_bytes == 2 * 2 * 4 * 4 and row.useful_bytes == 2 * 6 * 4
+
+
+def test_a_transfer_without_placement_is_an_error(synthetic: ModuleType) -> None:
+    machine, program = tiny(synthetic)
+    trace = synthetic.simulate(machine, program)
+    with pytest.raises(CheckError, match="instruction 0: a transfer of 'x', which has no placement"):
+        measure(machine, replace(program, placements=()), trace)
 
 
 def test_a_transfer_without_reason_is_an_error(synthetic: ModuleType) -> None:

@@ -108,6 +108,10 @@ def test_traffic_csv(record: RunRecord, files: dict[str, bytes]) -> None:
     assert tuple(table[0]) == TRAFFIC_COLUMNS
     counters = record.step.metrics.counters
     assert sum(int(row["total_bytes"]) for row in table) == counters.hbm_bytes + counters.host_bytes
+    for row in table:
+        parts = ("useful_bytes", "padding_bytes", "refetch_bytes", "spill_bytes", "fill_bytes")
+        assert sum(int(row[part]) for part in parts) == int(row["total_bytes"])
+        assert int(row["useful_bytes"]) + int(row["padding_bytes"]) == int(row["needed_bytes"])
 
 
 def slices_by_track(data: bytes) -> tuple[dict[str, Any], dict[int, list[dict[str, Any]]], dict[int, str]]:
