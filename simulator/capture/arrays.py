@@ -65,15 +65,21 @@ class TracedArray(StandIn):
         "_node",
         "_recorder",
         "_stale",
+        "_twin",
         "_views",
+        "compares_numbers",
         "is_scalar",
         "written",
     )
 
-    def __init__(self, recorder: Recorder, node: int, *, is_scalar: bool = False) -> None:
+    def __init__(
+        self, recorder: Recorder, node: int, *, is_scalar: bool = False, twin: str = ""
+    ) -> None:
         self._recorder = recorder
+        self._twin = twin  # of an argument that shares its memory with another: what to say of it
         self._node = node
         self.is_scalar = is_scalar
+        self.compares_numbers = False  # True of what in Python is a bool, `t > 3`
         self.written: Location | None = None  # where it was last written in place
         self._base: TracedArray | None = None  # of a view: the array that owns the elements
         self._index: Index | None = None  # of a view made by indexing its base
@@ -184,6 +190,8 @@ class TracedArray(StandIn):
         if self._base is not None:
             self._write_view(node)
             return
+        if self._twin:
+            fail(self._twin, "pass a copy of one of them, or make a new array (w = w + ...)")
         if self._other_views(reads):
             gc.collect()  # nothing but a reference cycle may hold them
             for view in self._other_views(reads):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulator.capture.aliases import shared_memory, shared_message
 from simulator.capture.trees import Leaf, kind_of, leaves, python_number, rebuild
 from simulator.errors import CaptureError
 from simulator.graph import Array, Graph, HostScalar
@@ -57,6 +58,7 @@ class Captured:
     arguments: Mapping[str, ArgumentLeaf]
     numbers: Mapping[str, HostScalar]
     result: Any  # the result's tree with a Leaf at every path
+    written: frozenset[str] = frozenset()  # the arrays of arguments that are written in place
 
     def flatten_arguments(
         self, arguments: tuple[Any, ...]
@@ -85,6 +87,10 @@ class Captured:
                 raise CaptureError(f"argument '{path}', {want}, is missing")
             if want.kind == "number" and path not in numbers:
                 raise CaptureError(f"argument '{path}', {want}, is missing")
+        if self.written:
+            for path, other in shared_memory(inputs).items():
+                if path in self.written:
+                    raise CaptureError(shared_message(path, other))
         return inputs, numbers
 
     def unflatten_outputs(

@@ -77,14 +77,17 @@ def _where(condition: Any, *values: Any) -> TracedArray:
         "write condition.astype(np.float32), or np.float32(...) for one number" if numbers else ""
     )
     name = machine_type(np.result_type(*types), what, hint)
-    if name not in ("float32", "int32"):
+    if name == "int8":
         fail(f"np.where of {name} is not supported", "convert with .astype(np.float32) first")
     mask = operand(condition)
     if mask.number is not None:
         fail("np.where needs a condition that is an array", "compare it with another number")
     where = place(recorder, mask, "bool")
     placed = [place(recorder, value, name) for value in chosen]
-    return TracedArray(recorder, build.elementwise(recorder, "where", where, *placed))
+    if name == "bool":  # chosen as the 0.0 or 1.0 that it is on the machine
+        placed = [build.cast(recorder, node, "float32") for node in placed]
+    node = build.elementwise(recorder, "where", where, *placed)
+    return TracedArray(recorder, build.cast(recorder, node, name))
 
 
 @implements(np.clip)
@@ -96,7 +99,6 @@ def _clip(
     *,
     min: Any = None,
     max: Any = None,
-    dtype: Any = None,
 ) -> Any:
     low = min if a_min is None else a_min
     high = max if a_max is None else a_max

@@ -107,4 +107,6 @@ def _compare(recorder: Recorder, op: str, args: list[HostScalar]) -> TracedArray
     distance = HostScalar("maximum", (HostScalar("absolute", (difference,)), constant(_SMALLEST)))
     sign = recorder.scalar(HostScalar("divide", (difference, distance)), "float32")
     zero = recorder.scalar(constant(0.0), "float32")
-    return TracedArray(recorder, build.elementwise(recorder, op, sign, zero), is_scalar=True)
+    made = TracedArray(recorder, build.elementwise(recorder, op, sign, zero), is_scalar=True)
+    made.compares_numbers = True
+    return made

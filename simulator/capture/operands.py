@@ -66,12 +66,17 @@ def operand(value: Any) -> Operand:
     if isinstance(value, float):
         return Operand((), float, number=constant(float(value)))
     if isinstance(value, np.generic) and value.dtype.kind in "bif":
-        return Operand((), value.dtype, number=constant(value.item() + 0))
+        return Operand((), value.dtype, number=constant(_python(value)))
     if isinstance(value, list | tuple):
         value = np.asarray(value)
     if isinstance(value, np.ndarray) and not isinstance(value, np.matrix | np.ma.MaskedArray):
         return Operand(value.shape, value.dtype, array=value)
     fail(f"a value of type {type(value).__name__} cannot be computed with")
+
+
+def _python(value: np.generic) -> float | int:
+    number = value.item()
+    return int(number) if isinstance(number, bool) else number
 
 
 def place(recorder: Recorder, given: Operand, dtype: str) -> int:

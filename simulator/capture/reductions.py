@@ -107,6 +107,8 @@ def _mean(
     if dtype is None and a.dtype != np.float32:
         hint = "write dtype=np.float32, or .astype(np.float32) before"
         refuse_type("float64", f"NumPy's mean of {a.dtype} is float64", hint)
+    if dtype is not None and np.dtype(dtype) != np.float32:
+        fail(f"a mean in {np.dtype(dtype)} is not supported", "write dtype=np.float32")
     recorder = current()
     total = _reduce("reduce_sum", a, axis, dtype, None, keepdims, (a,))
     node = _divided(recorder, total.read(), _count(a.shape, axis))
@@ -177,7 +179,8 @@ def _register(ufunc: np.ufunc, op: str) -> None:
         )
         (a,) = inputs
         out = single_out(kwargs.get("out"))
-        if ufunc in (np.logical_or, np.logical_and):
+        of_bool = dtype is None and op != "reduce_sum" and a.dtype == np.bool_
+        if of_bool or ufunc in (np.logical_or, np.logical_and):
             return _logical(op, a, axis, out, keepdims)
         return _reduce(op, a, axis, dtype, out, keepdims, inputs)
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from simulator.capture.aliases import shared_memory, shared_message
 from simulator.capture.arrays import TracedArray
 from simulator.capture.build import MACHINE_TYPES
 from simulator.capture.captured import ArgumentLeaf, Captured, describe_leaf
@@ -16,7 +17,7 @@ from simulator.capture.location import definition, message
 from simulator.capture.outcome import Outcome
 from simulator.capture.recorder import Recorder
 from simulator.capture.simplify import first_difference, live_graph
-from simulator.capture.trees import leaves, rebuild
+from simulator.capture.trees import contents, leaves, mutable_containers, rebuild
 from simulator.errors import CaptureError
 from simulator.graph import HostScalar, Location
 
@@ -60,6 +61,10 @@ class _Session:
         self.names = _argument_names(function, len(arguments))
         self.check_positions("carry", carry)
         self.leaves = self._describe()
+        self.shared = self._shared()
+        self.twins: dict[str, tuple[str, ...]] = {}
+        for path, other in self._shared_containers().items():
+            self.twins |= {path: (other,), other: (path,)}
 
     def fail(self, what: str, hint: str = "", place: Location | None = None) -> NoReturn:
         """Raises CaptureError at the function's definition, or at a given place."""
@@ -88,6 +93,26 @@ class _Session:
                 described[path] = leaf
         return described
 
+    def _shared(self) -> dict[str, str]:
+        """The arrays among the arguments that share memory: path -> a path of another."""
+        return shared_memory(
+            {
+                path: value
+                for path, value in self._leaves(self.arguments)
+                if isinstance(value, np.ndarray)
+            }
+        )
+
+    def _shared_containers(self) -> dict[str, str]:
+        """The dicts and lists that stand at two paths of the arguments: the later -> the first."""
+        first: dict[int, str] = {}
+        found: dict[str, str] = {}
+        for name, argument in zip(self.names, self.arguments, strict=True):
+            for path, container in mutable_containers(argument, name):
+                if first.setdefault(id(container), path) != path:
+                    found[path] = first[id(container)]
+        return found
+
     def _check_array(self, path: str, leaf: ArgumentLeaf) -> None:
         if leaf.dtype not in MACHINE_TYPES:
             wanted = "np.int32" if "int" in leaf.dtype else "np.float32"
@@ -108,7 +133,9 @@ class _Session:
             if leaf.kind == "array":
                 nodes[path] = recorder.input(path, leaf.shape, leaf.dtype, self.place)
                 is_scalar = isinstance(value, np.generic)
-                return TracedArray(recorder, nodes[path], is_scalar=is_scalar)
+                other = self.shared.get(path)
+                twin = shared_message(path, other) if other else ""
+                return TracedArray(recorder, nodes[path], is_scalar=is_scalar, twin=twin)
             if leaf.kind == "number":
                 kind = int if leaf.dtype == "int" else float
                 return HostNumber(recorder, HostScalar("arg", (path,)), kind)
@@ -119,6 +146,12 @@ class _Session:
             for path, argument in zip(self.names, self.arguments, strict=True)
         )
         before = dict(self._leaves(trees))
+        changed = [
+            (path, other, container, contents(container))
+            for name, tree in zip(self.names, trees, strict=True)
+            for path, container in mutable_containers(tree, name)
+            for other in self.twins.get(path, ())
+        ]
 
         def run_and_collect() -> None:
             result = self.function(*trees)
@@ -129,6 +162,10 @@ class _Session:
                 argument = self.arguments[position]
                 outcome.check_carried(path, argument, self.leaves)
             outcome.check_changes(before, nodes, self._leaves(trees))
+            for path, other, container, was in changed:
+                if contents(container) != was:
+                    what = f"the container '{path}' is changed, but it is the same as '{other}'"
+                    self.fail(f"{what}, which Python would change too", "pass a copy of one")
 
         recorder.run(run_and_collect, ())
         return Captured(
@@ -148,6 +185,11 @@ class _Session:
             arguments=self.leaves,
             numbers=outcome.numbers,
             result=outcome.result,
+            written=frozenset(
+                path
+                for path, stand in before.items()
+                if isinstance(stand, TracedArray) and stand.written
+            ),
         )
 
     def _leaves(self, trees: tuple[Any, ...]) -> list[tuple[str, Any]]:

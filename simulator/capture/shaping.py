@@ -11,9 +11,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from simulator.capture import build
 from simulator.capture.arrays import TracedArray
 from simulator.capture.build import Shape
-from simulator.capture.operands import node_of
+from simulator.capture.operands import node_of, operand
 from simulator.capture.recorder import current, fail
-from simulator.capture.standin import StandIn, implements
+from simulator.capture.standin import implements
 
 
 def as_array(value: Any) -> TracedArray:
@@ -41,7 +41,7 @@ def _transposed(a: Any, axes: Sequence[int]) -> TracedArray:
 def reshape(
     a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
 ) -> TracedArray:
-    if order not in ("C", "A"):
+    if order != "C":
         fail(f"order='{order}' is not supported")
     shape = newshape if shape is None else shape
     items = [int(shape)] if isinstance(shape, int | np.integer) else [int(n) for n in shape]
@@ -155,8 +155,9 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind") -> None:
             "an array of the step is copied into an ndarray that is not part of the step",
             "start from np.zeros_like or np.full_like of an argument",
         )
-    if not isinstance(src, StandIn | int | float) and not np.can_cast(src, dst.dtype, casting):  # type: ignore[arg-type]
-        fail(f"{src.dtype} cannot be copied into {dst.dtype}")
+    have = operand(src).dtype
+    if not isinstance(have, type) and not np.can_cast(have, dst.dtype, casting):  # type: ignore[arg-type]
+        fail(f"{have} cannot be copied into {dst.dtype}", "use astype")
     dst[...] = src
 
 

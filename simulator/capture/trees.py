@@ -78,6 +78,19 @@ def containers(tree: Any, path: str) -> Iterator[tuple[str, str]]:
         yield from containers(value, join(path, key))
 
 
+def mutable_containers(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The dicts and lists of a tree, with their paths."""
+    if isinstance(tree, dict | list):
+        yield path, tree
+    for key, value in children(tree) or ():
+        yield from mutable_containers(value, join(path, key))
+
+
+def contents(container: Any) -> list[tuple[Any, int]]:
+    """What a container holds, by key; things are told apart by identity."""
+    return [(key, id(value)) for key, value in children(container) or ()]
+
+
 def kind_of(value: Any) -> str | None:
     """What a leaf is: array, number, static, or None for what a step cannot take."""
     if isinstance(value, bool | np.bool_ | str | np.dtype):

@@ -59,6 +59,10 @@ def _handler(ufunc: np.ufunc, lowering: Lowering) -> UfuncHandler:
             if out is None:
                 return result
             return deliver(recorder, place(recorder, operand(result), str(out.dtype)), out, inputs)
+        if ufunc in _INTS_OF_BOOLS and all(
+            getattr(value, "compares_numbers", False) for value in inputs
+        ):
+            fail("Python makes an int of comparisons of numbers here", "use np.logical_not, & and |")
         operands = [operand(value) for value in inputs]
         loop = resolve(ufunc, tuple(given.dtype for given in operands), dtype)
         node = lowering(recorder, ufunc, operands, loop)
@@ -218,6 +222,7 @@ def _magnitude(op: str) -> Callable[[Recorder, int], int]:
     return make
 
 
+_INTS_OF_BOOLS = (np.invert, np.add, np.multiply)
 _FLOAT = ("float32",)
 _LOWERINGS: dict[np.ufunc, Lowering] = {
     np.add: simple("add", on_bool="logical_or"),

@@ -177,18 +177,6 @@ def _train(
     state = mlp.init_state(workload.optimizer, params)
     with one_line():
         schedule = schedules.parse(workload.schedule, workload.lr, steps)
-    _note("training the same network in plain NumPy, for comparison")
-    with np.errstate(all="ignore"):  # a run that diverges shows it in its curve
-        history = train.train_numpy(
-            workload.config,
-            workload.optimizer,
-            data,
-            epochs,
-            workload.batch,
-            schedule,
-            workload.seed,
-            workload.initializer,
-        )
     _note(f"training on the simulated {machine.name}")
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
 
@@ -206,6 +194,18 @@ def _train(
             check=plan,
             engine=engine,
             progress=progress,
+        )
+    _note("training the same network in plain NumPy, for comparison")
+    with np.errstate(all="ignore"):  # a run that diverges shows it in its curve
+        history = train.train_numpy(
+            workload.config,
+            workload.optimizer,
+            data,
+            max(1, len(run.epochs)) if run.interrupted else epochs,
+            workload.batch,
+            schedule,
+            workload.seed,
+            workload.initializer,
         )
     return run, history
 

@@ -1,8 +1,10 @@
 """``np.einsum`` where it is one matmul, one sum or one transpose."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from simulator.reference import reduction
 from simulator.reference.matrix import matmul
@@ -10,7 +12,9 @@ from simulator.reference.operands import Array, Operand
 from simulator.reference.refusal import refuse
 
 
-def einsum(subscripts: str, *operands: Operand) -> Array:
+def einsum(
+    subscripts: str, /, *operands: Operand, out: None = None, optimize: Any = False
+) -> Array:
     """``np.einsum`` with a string of subscripts.
 
     The contracted labels run in the order of the first operand, the last one fastest.
@@ -50,6 +54,32 @@ def _parse(subscripts: str, arrays: list[Array]) -> tuple[list[str], str]:
     if len(set(output)) != len(output) or not set(output) <= set(labels):
         refuse(f"einsum {subscripts!r}: the result's labels")
     return inputs, output
+
+
+def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
+    """``np.tensordot`` as einsum: the contracted axes run in the order of the first operand.
+
+    Raises:
+        CaptureError: it is no single matmul.
+    """
+    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
+        refuse("np.tensordot of a Python number; write *")
+    if isinstance(axes, int | np.integer):
+        axes_a = tuple(range(a.ndim - int(axes), a.ndim))
+        axes_b = tuple(range(int(axes)))
+    else:
+        first, second = ((one,) if isinstance(one, int) else tuple(one) for one in axes)
+        axes_a = normalize_axis_tuple(first, a.ndim)
+        axes_b = normalize_axis_tuple(second, b.ndim)
+    names_a = [chr(ord("a") + axis) for axis in range(a.ndim)]
+    names_b = [chr(ord("A") + axis) for axis in range(b.ndim)]
+    for one, other in zip(axes_a, axes_b, strict=True):
+        if a.shape[one] != b.shape[other]:
+            raise ValueError(f"tensordot: axis {one} of {a.shape} and {other} of {b.shape}")
+        names_b[other] = names_a[one]
+    left, right = "".join(names_a), "".join(names_b)
+    output = "".join(name for name in left + right if (left + right).count(name) == 1)
+    return _einsum_2(left, right, output, a, b)
 
 
 def _einsum_1(names: str, output: str, x: Array) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from simulator.reference.context import Dataflow, Machine, current_machine
+from simulator.reference.refusal import current_function
 from simulator.reference.trees import enter, leave, map_tree
 
 
@@ -24,6 +25,7 @@ def emulate(
         ConfigError: rows or dataflow is not allowed.
     """
     token = current_machine.set(Machine(rows, dataflow))
+    running = current_function.set(function)
     try:
         with np.errstate(
             all="ignore"
@@ -31,4 +33,5 @@ def emulate(
             result = function(*map_tree(enter, tuple(arguments)))
             return map_tree(leave, result)
     finally:
+        current_function.reset(running)
         current_machine.reset(token)

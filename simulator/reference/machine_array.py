@@ -27,6 +27,11 @@ from simulator.reference.operands import (
 from simulator.reference.operators import Operators
 from simulator.reference.refusal import refuse
 
+_NO_VALUE = getattr(np, "_NoValue", None)  # NumPy's mark of a keyword that was not given
+
+# What NumPy does by the method of that name, which gives a scalar for a scalar.
+_OF_SCALARS = (np.squeeze, np.transpose)
+
 
 class MachineArray(Operators, np.ndarray[Any, Any]):
     """An array on the machine.
@@ -40,7 +45,8 @@ class MachineArray(Operators, np.ndarray[Any, Any]):
 
     def __array_finalize__(self, source: Any) -> None:
         object.__setattr__(self, "_machine_dtype", getattr(source, "_machine_dtype", None))
-        object.__setattr__(self, "_is_scalar", False)
+        scalar = getattr(source, "_is_scalar", False) and self.ndim == 0
+        object.__setattr__(self, "_is_scalar", scalar)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -51,17 +57,23 @@ class MachineArray(Operators, np.ndarray[Any, Any]):
         refuse(f"setting .{name} of an array")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        outs = options.pop("out", (None,))
+        (out,) = options.pop("out", (None,))
+        casting = options.pop("casting", "same_kind")
+        options = {name: value for name, value in options.items() if not _is_default(name, value)}
         with np.errstate(all="ignore"):
             operands = tuple(_operand(value) for value in inputs)
             if method == "__call__":
+                if ufunc is np.power:
+                    operands = (operands[0], _exponent(operands[0], inputs[1]))
                 result = ufuncs.call(ufunc, operands, options)
             elif method == "reduce":
+                if ufunc is np.add and out is not None:
+                    options.setdefault("dtype", out.dtype)
                 result = ufuncs.reduce(ufunc, operands[0], options)
             else:
-                refuse(f"np.{ufunc.__name__}.{method} is not an operation of the machine")
+                refuse(f"np.{ufunc.__name__}.{method} is not in the emulation")
             elementwise = method == "__call__" and ufunc is not np.matmul
-            return _finish(result, outs[0], computed=True, broadcast=elementwise)
+            return _finish(result, out, computed=True, broadcast=elementwise, casting=casting)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _call_function(func, args, kwargs)
@@ -99,6 +111,14 @@ class MachineArray(Operators, np.ndarray[Any, Any]):
 
     def __deepcopy__(self, memo: Any, /) -> Self:
         return self.copy()
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """NumPy's; of a scalar in memory of its own, as nobody can write a scalar."""
+        return wrap(_unwrap_all(self).reshape(*shape, **options), scalar=False)
+
+    def ravel(self, order: Any = "C") -> Any:
+        """NumPy's; of a scalar in memory of its own, as nobody can write a scalar."""
+        return wrap(_unwrap_all(self).ravel(order))
 
     def fill(self, value: Any) -> None:
         """``x[...] = value``."""
@@ -147,9 +167,23 @@ def _operand(value: Any) -> Operand:
     return unwrap(value) if isinstance(value, MachineArray) else as_operand(value)
 
 
+def _exponent(base: Operand, exponent: Any) -> Operand:
+    """A NumPy scalar as the number that it is, where it leaves the power a float32."""
+    if not isinstance(exponent, np.generic) or not isinstance(base, np.ndarray):
+        return _operand(exponent)
+    narrow = np.result_type(base.dtype, exponent.dtype) == np.float32
+    return cast(Operand, exponent.item()) if narrow else as_operand(exponent)
+
+
+def _is_default(name: str, value: Any) -> bool:
+    """Whether a keyword says nothing; axis=None does."""
+    return value is _NO_VALUE or (value is None and name != "axis")
+
+
 def _unwrap_all(value: Any) -> Any:
     if isinstance(value, MachineArray) or type(value) is np.ndarray:
-        return unwrap(value)
+        is_scalar = getattr(value, "_is_scalar", False)  # what views it must not write it
+        return np.array(unwrap(value)) if is_scalar else unwrap(value)
     if isinstance(value, list):
         return [_unwrap_all(one) for one in value]
     if isinstance(value, tuple):
@@ -158,37 +192,53 @@ def _unwrap_all(value: Any) -> Any:
 
 
 def _call_function(func: Any, args: Any, kwargs: Any) -> Any:
-    if func is np.copyto and len(args) == 2 and isinstance(args[0], MachineArray) and not kwargs:
-        args[0][...] = args[1]
-        return None
     name = f"np.{func.__name__}"
+    kwargs = {key: value for key, value in kwargs.items() if not _is_default(key, value)}
+    if func is np.copyto:
+        return _copyto(*args, **kwargs)
     if func not in HANDLERS:
-        refuse(f"{name} is not an operation of the machine")
+        refuse(f"{name} is not in the emulation")
     handler = HANDLERS[func]
     try:
         bound = handler.signature.bind(*args, **kwargs)
     except TypeError as error:
         refuse(f"{name}: {error}")
     out = bound.arguments.pop("out", None)
+    if func is np.sum and out is not None and bound.arguments.get("dtype") is None:
+        bound.arguments["dtype"] = out.dtype  # the type in which NumPy sums
     with np.errstate(all="ignore"):
         options = {name: _unwrap_all(value) for name, value in bound.kwargs.items()}
         result = handler.function(*_unwrap_all(bound.args), **options)
         if isinstance(result, list):
             return [wrap(one) for one in result]
+        if isinstance(result, tuple) and any(isinstance(one, np.ndarray) for one in result):
+            return tuple(wrap(one) for one in result)
         if not isinstance(result, np.ndarray | np.generic):
             return result
-        return _finish(
-            np.asarray(result), out, computed=handler.computed, broadcast=func is np.clip
-        )
+        of_scalar = func in _OF_SCALARS and getattr(args[0] if args else None, "_is_scalar", False)
+        computed = handler.computed or of_scalar
+        return _finish(np.asarray(result), out, computed=computed, broadcast=func is np.clip)
 
 
-def _finish(result: Array, out: Any, *, computed: bool, broadcast: bool) -> MachineArray:
+def _copyto(dst: Any, src: Any, casting: Any = "same_kind", **options: Any) -> None:
+    """``np.copyto``."""
+    if options or not isinstance(dst, MachineArray):
+        refuse(f"np.copyto {'with where=' if options else 'into a plain ndarray'}")
+    new = _operand(src)
+    if isinstance(new, np.ndarray) and not np.can_cast(new.dtype, dst.dtype, casting):
+        refuse(f"np.copyto of {new.dtype} into {dst.dtype}")
+    dst[...] = src
+
+
+def _finish(
+    result: Array, out: Any, *, computed: bool, broadcast: bool, casting: Any = "same_kind"
+) -> MachineArray:
     """The result as a new machine array, or stored into ``out``."""
     if out is None:
         return wrap(result, scalar=computed and result.ndim == 0)
     if not isinstance(out, MachineArray) or out._is_scalar:
         refuse("out= or an in-place operator on a plain ndarray or a scalar")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+    if not np.can_cast(result.dtype, out.dtype, casting):
         refuse(f"a result of {result.dtype} into an array of {out.dtype}")
     fits = result.shape == out.shape
     if broadcast and not fits and result.ndim <= out.ndim:

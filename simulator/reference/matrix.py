@@ -98,7 +98,7 @@ def matmul(a: Operand, b: Operand, dtype: np.dtype[np.generic] | None = None) ->
 
 def _matmul_2d(a: Array, b: Array, dtype: np.dtype[np.generic] | None) -> Array:
     common = common_dtype(a, b)
-    if common == FLOAT32 and dtype in (None, FLOAT32):
+    if dtype == FLOAT32 or (common == FLOAT32 and dtype is None):
         return matmul_bfloat16(at(a, FLOAT32), at(b, FLOAT32), machine())
     if common == INT8 and dtype == INT32:
         return matmul_int8(at(a, INT8), at(b, INT8))

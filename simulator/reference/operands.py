@@ -1,5 +1,6 @@
 """Types on the machine: which there are, how they promote (NumPy 2), how one becomes another."""
 
+import math
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -36,13 +37,20 @@ def canonical(values: Array | np.generic) -> Array:
 def as_operand(value: Any) -> Operand:
     """A host scalar as a Python number, a host constant as a plain array with canonical NaNs.
 
+    What host maths gives, np.float64 (``np.sqrt(2.0)``) and np.int64 (``np.minimum(t, 9)``), is
+    a Python number.
+
     Raises:
         CaptureError: the value is neither.
     """
-    if isinstance(value, np.float64):  # comes out of host maths such as np.sqrt(2.0)
+    if isinstance(value, np.float64):
         return float(value)
+    if isinstance(value, np.int64):
+        return int(value)
     if isinstance(value, bool | int | float):
         return value
+    if isinstance(value, list | tuple):
+        value = np.asarray(value)
     if isinstance(value, np.generic) or type(value) is np.ndarray:
         return canonical(value)
     refuse(f"an operand of type {type(value).__name__}; allowed: arrays and Python numbers")
@@ -105,14 +113,19 @@ def _host_scalar(value: bool | int | float, dtype: np.dtype[Any]) -> Array:
             return canonical(np.asarray(float(value), np.float64).astype(np.float32))
         except OverflowError:
             refuse(f"the number {value} is beyond Python's float")
-    if dtype == BOOL and isinstance(value, bool):
-        return np.asarray(value)
-    if dtype in (INT32, INT8) and isinstance(value, int):
-        limits = np.iinfo(dtype)
-        if not limits.min <= value <= limits.max:
-            refuse(f"the integer {value} does not fit {dtype}")
-        return np.asarray(value, dtype)
+    if dtype == BOOL:
+        return np.asarray(bool(value))
+    if dtype in (INT32, INT8) and math.isfinite(value):
+        limits, whole = np.iinfo(dtype), int(value)  # an assigned float is truncated
+        if not limits.min <= whole <= limits.max:
+            refuse(f"the integer {whole} does not fit {dtype}")
+        return np.asarray(whole, dtype)
     refuse(f"the number {value!r} does not become {dtype}")
+
+
+def truth(operand: Operand) -> Array:
+    """``to_bool`` of an array or number of any type: whether it is not 0; NaN is true."""
+    return np.asarray(np.asarray(operand) != 0)
 
 
 def convert(values: Array, dtype: np.dtype[Any]) -> Array:
@@ -131,6 +144,8 @@ def convert(values: Array, dtype: np.dtype[Any]) -> Array:
             return np.asarray(values != 0)
         if dtype == INT32:
             return _float_to_int32(values) if source == FLOAT32 else values.astype(np.int32)
+    if not values.ndim and source.kind in "if" and np.can_cast(source, dtype):
+        return values.astype(dtype)  # a scalar of the host such as np.float16(0.5)
     require_machine_dtype(source)
     require_machine_dtype(dtype)
     refuse(f"{source} does not become {dtype} on the machine")

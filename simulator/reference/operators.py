@@ -46,6 +46,11 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "max": np.max,
     "min": np.min,
     "mean": np.mean,
+    "any": np.any,
+    "all": np.all,
+    "var": np.var,
+    "std": np.std,
+    "repeat": np.repeat,
     "dot": np.dot,
     "clip": np.clip,
 }
@@ -53,7 +58,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
 # What a machine array may inherit from ndarray: facts about the array, and moves of opaque data.
 # fmt: off
 INHERITED = frozenset((
-    "T", "mT", "base", "copy", "flags", "flatten", "itemsize", "nbytes", "ndim", "ravel", "reshape",
+    "T", "mT", "base", "copy", "flags", "flatten", "itemsize", "nbytes", "ndim",
     "shape", "size", "squeeze", "strides", "swapaxes", "transpose", "__array_finalize__",
     "__array_interface__", "__array_priority__", "__array_struct__", "__array_wrap__", "__buffer__",
     "__class__", "__class_getitem__", "__delattr__", "__dir__", "__doc__", "__getattribute__",
@@ -64,6 +69,7 @@ INHERITED = frozenset((
 DEFINED = frozenset((
     "astype", "dtype", "fill", "view", "__array_function__", "__array_ufunc__", "__copy__",
     "__deepcopy__", "__getitem__", "__iter__", "__repr__", "__setattr__", "__setitem__", "__str__",
+    "ravel", "reshape",
 ))
 # fmt: on
 

@@ -1,5 +1,6 @@
 """Reductions in the stated order: along an axis from its first element, the lowest axis first."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -7,12 +8,14 @@ from numpy.typing import DTypeLike
 
 from simulator.reference import vector
 from simulator.reference.operands import (
+    BOOL,
     FLOAT32,
     INT32,
     Array,
     canonical,
     convert,
     require_machine_dtype,
+    truth,
 )
 from simulator.reference.refusal import refuse
 
@@ -22,7 +25,7 @@ _Step = Callable[[Array, Array], Array]
 
 def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
     """The axes to reduce, counted from 0, ascending."""
-    if axis is None:
+    if axis is None or (not x.ndim and axis in (0, -1)):  # NumPy takes these for a scalar too
         return tuple(range(x.ndim))
     listed = axis if isinstance(axis, tuple) else (axis,)
     positive = []
@@ -52,10 +55,7 @@ def _fold(step: _Step, x: Array, axis: Axis, keepdims: bool) -> Array:
 
 def _typed(x: Array, dtype: DTypeLike | None, name: str) -> Array:
     if dtype is not None:
-        wanted = require_machine_dtype(dtype)
-        if not np.can_cast(x.dtype, wanted, "same_kind"):
-            refuse(f"{name} of {x.dtype} with dtype={wanted}")
-        x = convert(x, wanted)
+        x = convert(x, require_machine_dtype(dtype))
     if x.dtype not in (FLOAT32, INT32):
         require_machine_dtype(x.dtype)
         refuse(f"{name} of {x.dtype}; write .astype(np.float32) first")
@@ -84,13 +84,29 @@ def reduce_sum(
 
 
 def reduce_max(x: Array, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
-    """``np.max``."""
+    """``np.max``; of bools it is ``np.any``."""
+    if x.dtype == BOOL:
+        return reduce_any(x, axis, None, keepdims)
     return _fold(vector.maximum, _typed(x, None, "max"), axis, keepdims)
 
 
 def reduce_min(x: Array, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
-    """``np.min``."""
+    """``np.min``; of bools it is ``np.all``."""
+    if x.dtype == BOOL:
+        return reduce_all(x, axis, None, keepdims)
     return _fold(vector.minimum, _typed(x, None, "min"), axis, keepdims)
+
+
+def reduce_any(x: Array, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
+    """``np.any``: whether one of them is not 0; a NaN is not 0."""
+    require_machine_dtype(x.dtype)
+    return _fold(np.logical_or, truth(x), axis, keepdims)
+
+
+def reduce_all(x: Array, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
+    """``np.all``: whether none of them is 0; a NaN is not 0."""
+    require_machine_dtype(x.dtype)
+    return _fold(np.logical_and, truth(x), axis, keepdims)
 
 
 def mean(
@@ -105,10 +121,45 @@ def mean(
     if x.dtype != FLOAT32:
         refuse(f"mean of {x.dtype}; write .astype(np.float32) first")
     total = reduce_sum(x, axis, None, None, keepdims)
-    count = 1
-    for one in _axes(x, axis):
-        count *= x.shape[one]
-    return vector.divide(total, np.asarray(np.float32(count)))
+    return vector.divide(total, np.asarray(np.float32(_count(x, axis))))
+
+
+def _count(x: Array, axis: Axis) -> int:
+    return math.prod(x.shape[one] for one in _axes(x, axis))
+
+
+def variance(
+    x: Array,
+    axis: Axis = None,
+    dtype: DTypeLike | None = None,
+    out: None = None,
+    ddof: int = 0,
+    keepdims: bool = False,
+) -> Array:
+    """``np.var``: mean, difference, product with itself, sum, division by the count less ddof.
+
+    Raises:
+        CaptureError: the divisor is not positive, or no mean is taken of the type.
+    """
+    average = mean(x, axis, dtype, None, True)
+    difference = vector.subtract(convert(x, FLOAT32), average)
+    total = reduce_sum(vector.multiply(difference, difference), axis, None, None, keepdims)
+    freedom = _count(x, axis) - ddof
+    if freedom <= 0:
+        refuse(f"a variance with ddof={ddof} of {freedom + ddof} elements")
+    return vector.divide(total, np.asarray(np.float32(freedom)))
+
+
+def deviation(
+    x: Array,
+    axis: Axis = None,
+    dtype: DTypeLike | None = None,
+    out: None = None,
+    ddof: int = 0,
+    keepdims: bool = False,
+) -> Array:
+    """``np.std``: the square root of the variance."""
+    return vector.sqrt(variance(x, axis, dtype, None, ddof, keepdims))
 
 
 # The reductions spelled as methods of ufuncs; their axis is 0 where none is given.
@@ -118,5 +169,7 @@ def ufunc_reduction(ufunc: np.ufunc) -> Callable[..., Array] | None:
         np.add: reduce_sum,
         np.maximum: reduce_max,
         np.minimum: reduce_min,
+        np.logical_or: reduce_any,
+        np.logical_and: reduce_all,
     }
     return named.get(ufunc)

@@ -1,20 +1,37 @@
 """How the emulation says no: by a CaptureError of one line that names the user's code."""
 
+import inspect
+import os
 import sys
+import sysconfig
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from simulator.errors import CaptureError
 
-_OURS = str(Path(__file__).parent)
-_NUMPY = str(Path(np.__file__).parent)
+_PACKAGE = Path(__file__).parents[1]
+_OURS = tuple({f"{path}{os.sep}" for path in (_PACKAGE, _PACKAGE.resolve())})
+_NUMPY = str(Path(np.__file__).parent) + os.sep
+_STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
+_INSTALLED = (f"{_STDLIB}site-packages", f"{_STDLIB}dist-packages")
+_GENERATED = ("<string>", "<frozen ", "<__array_function__")  # NumPy's dispatchers, NamedTuples
+
+_EMULATE = str(Path(__file__).with_name("emulate.py"))  # calls the user's function
+
+# The user's function that is being emulated.
+current_function: ContextVar[Callable[..., Any] | None] = ContextVar("function", default=None)
 
 
 def refuse(message: str) -> NoReturn:
-    """Raise a CaptureError naming the first frame outside this package, NumPy and generated code.
+    """Raise a CaptureError naming the user's line, or the function where none of it runs.
+
+    The user's is the first frame outside the simulator, NumPy, the standard library and generated
+    code, unless the emulation itself is reached first.
 
     Raises:
         CaptureError: always.
@@ -23,17 +40,33 @@ def refuse(message: str) -> NoReturn:
 
 
 def _user_position() -> str:
-    """``file:line:column: `` of the user's expression, or nothing where no user frame is found."""
+    """``file:line:column: `` of the user's expression or else of the function, if it is known."""
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         name = code.co_filename
-        if not name.startswith((_OURS, _NUMPY, "<")):
+        if name == _EMULATE:
+            return _definition()
+        if not _is_foreign(name):
             return f"{name}:{frame.f_lineno}:{_column(code, frame.f_lasti)}: "
         if frame.f_back is None:
             break
         frame = frame.f_back
     return ""
+
+
+def _is_foreign(name: str) -> bool:
+    if name.startswith((*_OURS, _NUMPY, *_GENERATED)):
+        return True
+    return name.startswith(_STDLIB) and not name.startswith(_INSTALLED)
+
+
+def _definition() -> str:
+    """Where the function that is being emulated is defined."""
+    code = getattr(inspect.unwrap(current_function.get() or _definition), "__code__", None)
+    if code is None or _is_foreign(code.co_filename):
+        return ""
+    return f"{code.co_filename}:{code.co_firstlineno}:1: "
 
 
 def _column(code: CodeType, last_instruction: int) -> int:

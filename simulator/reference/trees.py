@@ -9,6 +9,9 @@ from simulator.reference.machine_array import MachineArray, unwrap, wrap
 from simulator.reference.operands import canonical, require_machine_dtype
 from simulator.reference.refusal import refuse
 
+# Numbers of the host, and what is fixed.
+_STATIC = (bool, int, float, str, np.bool_, np.dtype)
+
 
 def is_named_tuple(value: Any) -> bool:
     """Whether the value is a NamedTuple."""
@@ -45,12 +48,14 @@ def enter(leaf: Any) -> Any:
     Raises:
         CaptureError: a leaf that is neither array, number, None nor static (bool, str, callable).
     """
-    if type(leaf) is np.ndarray:
-        return wrap(canonical(np.array(leaf)))
-    if isinstance(leaf, np.float64):
-        return float(leaf)
-    if leaf is None or isinstance(leaf, bool | int | float | str) or callable(leaf):
+    if isinstance(leaf, np.ndarray) and not isinstance(leaf, np.matrix | np.ma.MaskedArray):
+        return wrap(canonical(np.array(leaf, subok=False)))
+    if isinstance(leaf, np.float64 | np.int64):
+        return leaf.item()
+    if leaf is None or isinstance(leaf, _STATIC) or callable(leaf):
         return leaf
+    if isinstance(leaf, np.generic):
+        return wrap(canonical(leaf), scalar=True)
     refuse(f"an argument of type {type(leaf).__name__}; allowed: arrays and Python numbers")
 
 
@@ -62,11 +67,11 @@ def leave(leaf: Any) -> Any:
     """
     if isinstance(leaf, MachineArray):
         return np.array(unwrap(leaf))
-    if isinstance(leaf, np.float64):
-        return float(leaf)
+    if isinstance(leaf, np.float64 | np.int64):
+        return leaf.item()
     if isinstance(leaf, np.ndarray | np.generic):
         require_machine_dtype(leaf.dtype)
         return np.array(canonical(leaf))
-    if leaf is None or isinstance(leaf, bool | int | float | str) or callable(leaf):
+    if leaf is None or isinstance(leaf, _STATIC) or callable(leaf):
         return leaf
     refuse(f"a result of type {type(leaf).__name__}; allowed: arrays and Python numbers")

@@ -9,6 +9,7 @@ import numpy as np
 from simulator.reference.operands import CANONICAL_NAN, FLOAT32, Array, canonical
 
 _ONE = np.float32(1.0)
+_INFINITY = np.float32(np.inf)
 
 
 def copy(x: Array) -> Array:
@@ -86,6 +87,21 @@ def minimum(a: Array, b: Array) -> Array:
     if a.dtype != FLOAT32:
         return np.where(a < b, a, b)
     return negative(maximum(np.negative(a), np.negative(b)))
+
+
+def isnan(x: Array) -> Array:
+    """Whether x is not equal to itself."""
+    return np.asarray(np.not_equal(x, x))
+
+
+def isinf(x: Array) -> Array:
+    """Whether x without its sign is equal to infinity."""
+    return np.asarray(np.equal(absolute(x), _INFINITY))
+
+
+def isfinite(x: Array) -> Array:
+    """Whether x without its sign is less than infinity."""
+    return np.asarray(np.less(absolute(x), _INFINITY))
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:

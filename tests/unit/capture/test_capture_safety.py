@@ -328,3 +328,109 @@ def test_partial_and_callable_objects_have_a_place() -> None:
 
     assert " in function: result 'out'" in refusal(partial(function, 2.0), X)
     assert " in __call__: result 'out'" in refusal(Model(), X)
+
+
+@pytest.mark.parametrize(
+    "truth", [lambda t: ~(t > 3), lambda t: (t > 3) + (t > 5), lambda t: (t > 3) * (t > 5)]
+)
+def test_ints_that_python_makes_of_comparisons_of_numbers(truth: Any) -> None:
+    assert "Python makes an int" in refusal(lambda x, t: np.where(truth(t), x, 0.0), X, 7)
+    capture(lambda x, t: np.where(np.logical_not(t > 3) & (t > 5), x, 0.0), (X, 7), carry=())
+
+
+# -- arguments that share memory ----------------------------------------------------------------
+
+
+def _adds(a: Any, b: Any) -> Any:
+    a += 1.0
+    return a, b * 2
+
+
+def test_writing_an_argument_that_is_another_one_too() -> None:
+    refused("a += 1.0", "'a' is written in place, but it shares its memory", _adds, X, X)
+
+
+def test_writing_shared_memory_names_both_paths() -> None:
+    def function(a: Any, b: Any) -> Any:
+        a["w"] -= b[0]
+        return a, b
+
+    refused('a["w"] -= b[0]', "argument 'a.w' is", function, {"w": X}, [W, X])
+    assert "with argument 'b.1'" in refusal(function, {"w": X}, [W, X])
+
+
+SHARING: dict[str, tuple[Any, Any]] = {
+    "the same": (X, X),
+    "a view": (X, X[1:]),
+    "transposed": (X, X.T),
+    "reversed": (X, X[::-1]),
+    "overlapping": (X[:3], X[1:]),
+    "the same bytes": (X, X.view(np.int32)),
+}
+APART: dict[str, tuple[Any, Any]] = {
+    "rows": (X[:2], X[2:]),
+    "interleaved rows": (X[::2], X[1::2]),
+    "columns": (X[:, :1], X[:, 1:]),
+    "a copy": (X, X.copy()),
+}
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_sharing_memory_is_found(name: str) -> None:
+    def writes_b(a: Any, b: Any) -> Any:
+        b[0] = 1
+        return a, b
+
+    a, b = SHARING[name]
+    message = refused("b[0] = 1", "shares its memory", writes_b, a, b)
+    assert "'b'" in message and "'a'" in message
+
+
+@pytest.mark.parametrize("name", APART)
+def test_arrays_apart_may_be_written(name: str) -> None:
+    capture(_adds, APART[name], carry=())
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda a: np.add(a, 1, out=a),
+        lambda a: a.fill(0),
+        lambda a: a.__setitem__(a > 0, 1.0),
+        lambda a: np.copyto(a, 1.0),
+        lambda a: a[1:].__iadd__(1.0),
+    ],
+)
+def test_every_way_of_writing_shared_memory(write: Any) -> None:
+    assert "in-place" in refusal(lambda a, b: write(a), X, X) or "in place" in refusal(
+        lambda a, b: write(a), X, X
+    )
+
+
+def test_reading_shared_memory_is_fine() -> None:
+    def function(a: Any, b: Any) -> Any:
+        a = a + b
+        return a - b[:3], a * b
+
+    capture(lambda a, b: (a + b, a @ b.T), (X, X), carry=())
+    capture(lambda a, b: function(a, b)[1], (X[1:], X[:3]), carry=())
+
+
+def test_arguments_that_share_memory_at_a_later_step() -> None:
+    captured = capture(_adds, (X, W), carry=())
+    captured.flatten_arguments((X, X.copy()))
+    with pytest.raises(CaptureError, match=r"'a' is written in place, but it shares .* 'b'"):
+        captured.flatten_arguments((X, X))
+    capture(lambda a, b: a + b, (X, W), carry=()).flatten_arguments((X, X))
+
+
+def test_changing_a_container_that_is_another_one_too() -> None:
+    def function(a: Any, b: Any) -> Any:
+        a["w"] = a["w"] + 1.0
+        return a, b
+
+    one = {"w": X}
+    assert "the container 'a' is changed, but it is the same as 'b'" in refusal(function, one, one)
+    assert "the same as 'b.0'" in refusal(lambda a, b: function(a, b), one, [one])
+    capture(function, (one, {"w": X}), carry=())
+    capture(lambda a, b: a["w"] + b["w"], (one, one), carry=())
