@@ -33,7 +33,8 @@ def main():
         step = build_step(train_step, (params, None, x, y, 0.05), load_machine(name))
         execution, numbers = step.execute((params, None, x, y, 0.05))
         _, _, loss = step.result(execution, numbers)
-        print(f"{name:9s} {step.metrics.cycles:8,} cycles  {step.metrics.time_us:8.2f} us  loss {float(loss):.4f}")
+        metrics = step.metrics
+        print(f"{name:9s} {metrics.cycles:8,} cycles {metrics.time_us:8.2f} us  loss {float(loss):.4f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the compiled Program leaves off chip is what the whole-operation kernels compute, bit for bit.
 
-Functions nobody planned for, on machines from ample to starved, in program order and in the order of the Trace.
+Functions nobody planned for, on machines from ample to starved, in program order and in the Trace's order.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def rnn(w: Any, u: Any, x: Any) -> Any:
 
 def reductions(x: Any) -> Any:
     return (
-        x.sum(axis=0), x.sum(axis=1), x.max(axis=2), x.min(axis=(0, 2)), x.sum(), x.mean(axis=(1, 2), keepdims=True)
+        x.sum(axis=0), x.sum(axis=1), x.max(axis=2), x.min(axis=(0, 2)), x.sum(),
+        x.mean(axis=(1, 2), keepdims=True),
     )  # fmt: skip
 
 
