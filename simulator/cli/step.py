@@ -127,10 +127,16 @@ def _show(summary: dict[str, Any]) -> None:
         for name, unit in summary["units"].items():
             stalls = ", ".join(f"{reason} {cycles:,}" for reason, cycles in unit["stalls"].items() if cycles)
             click.echo(f"  {name:15s} {unit['busy']:>8,}    {stalls}")
-    click.echo("\n  cycles      operation")
     rows = summary.get("operations") or summary.get("kernels") or []
-    for row in sorted(rows, key=lambda row: -float(row.get("span", row.get("time_us", 0))))[:12]:
-        amount = f"{row['span']:,}" if "span" in row else f"{row['time_us']:.3f} us"
+    heading = "busy cycles of its busiest unit, operation" if "operations" in summary else "time, kernel"
+    click.echo(f"\n  {heading}")
+    for row in sorted(rows, key=_weight, reverse=True)[:12]:
+        amount = f"{_weight(row):,.0f}" if "busy" in row else f"{row['time_us']:.3f} us"
         click.echo(f"  {amount:>10s}  {row['label']}")
     if len(rows) > 12:
         click.echo(f"              ... and {len(rows) - 12} more (--json has all)")
+
+
+def _weight(row: dict[str, Any]) -> float:
+    """What an operation or kernel is ranked by. Operations overlap in time; their busy cycles do not."""
+    return float(max(row["busy"].values(), default=0)) if "busy" in row else float(row["time_us"])
