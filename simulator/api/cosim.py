@@ -47,7 +47,7 @@ def against_models(
         model = systolic.simulate(machine, program.records)
     if inputs is None:
         inputs, scalars = _zeros(program)
-    before = _memories(_prepared(machine, program, inputs, scalars or (), seed))
+    before = memories_of(prepared(machine, program, inputs, scalars or (), seed))
     run = run_program_rtl(
         machine,
         program,
@@ -58,7 +58,7 @@ def against_models(
         need_halt=False,
     )
     after = run_program(program, machine, inputs, scalars or (), trace=model, seed=seed)
-    return compare(program, run, model, _memories(after)), run
+    return compare(program, run, model, memories_of(after)), run
 
 
 def outputs_in_rtl(machine: SystolicMachine, program: Program, graph: Graph, run: RtlRun) -> dict[str, Array]:
@@ -72,19 +72,21 @@ def outputs_in_rtl(machine: SystolicMachine, program: Program, graph: Graph, run
     }
 
 
-def _prepared(
+def prepared(
     machine: SystolicMachine,
     program: Program,
     inputs: Mapping[str, Array],
     scalars: Sequence[Array],
-    seed: int,
+    seed: int = DEFAULT_SEED,
 ) -> MemoryState:
+    """The memories before a Program runs: what the host writes, and a seeded pattern elsewhere."""
     state = MemoryState(Core(machine, program.memory_granules, seed), program)
     prepare(state, inputs, scalars)
     return state
 
 
-def _memories(state: MemoryState) -> Memories:
+def memories_of(state: MemoryState) -> Memories:
+    """Copies of all memories."""
     core = state.core
     off_chip = {space: memory.data.copy() for space, memory in core.off_chip.items()}
     return Memories(core.buffer.data.copy(), core.accumulators.data.copy(), off_chip)

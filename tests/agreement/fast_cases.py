@@ -21,7 +21,6 @@ from workloads import mlp, optimizers, train
 
 Engine = Callable[[SystolicMachine, Records], Trace]
 Outcome = Trace | Exception
-needs_native = pytest.mark.skipif(core.native() is None, reason="no native core here")
 
 
 def run(engine: Engine, machine: SystolicMachine, records: Records) -> Outcome:

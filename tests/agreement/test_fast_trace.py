@@ -14,7 +14,7 @@ from simulator.fast import core, numbers
 from simulator.isa import INSTRUCTION_DTYPE, Function, Opcode, UnitId
 from simulator.program import Program
 from simulator.timing import TIMED_BITS, instruction_times
-from tests.agreement.fast_cases import damaged, difference, library, needs_native, run, training_step
+from tests.agreement.fast_cases import damaged, difference, library, run, training_step
 from tests.agreement.test_event_agreement import case
 from tests.support.machines import small_machine
 from tests.unit.systolic.programs import Assembler, make_machine, random_machine
@@ -115,7 +115,6 @@ def test_cycles_beyond_62_bits_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
         fast.simulate(machine, records)
 
 
-@needs_native
 def test_python_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
     machine, records = case(1)
     core.say_once.cache_clear()

@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulator.api.cosim import memories_of, prepared
 from simulator.capture import Captured, capture
 from simulator.compiler import compile_graph
 from simulator.cosim.compare import Comparison, compare
 from simulator.cosim.images import Memories
 from simulator.cosim.run import RtlRun, run_program_rtl
-from simulator.interpreter import MemoryState, run_program
-from simulator.interpreter.core import Core
-from simulator.interpreter.host import prepare
+from simulator.interpreter import run_program
 from simulator.interpreter.run import DEFAULT_SEED
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program
@@ -37,21 +36,9 @@ class Case(NamedTuple):
     captured: Captured | None = None
 
 
-def memories_of(state: MemoryState) -> Memories:
-    """Copies of all memories."""
-    core = state.core
-    return Memories(
-        core.buffer.data.copy(),
-        core.accumulators.data.copy(),
-        {space: memory.data.copy() for space, memory in core.off_chip.items()},
-    )
-
-
 def initial(case: Case, seed: int = DEFAULT_SEED) -> Memories:
     """The memories before the Program runs."""
-    state = MemoryState(Core(case.machine, case.program.memory_granules, seed), case.program)
-    prepare(state, case.inputs, case.scalars)
-    return memories_of(state)
+    return memories_of(prepared(case.machine, case.program, case.inputs, case.scalars, seed))
 
 
 def final(case: Case, trace: Trace | None, seed: int = DEFAULT_SEED) -> Memories:

@@ -7,35 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.api.cosim import outputs_in_rtl
 from simulator.capture import capture
 from simulator.compiler import compile_graph
 from simulator.cosim.compare import compare
-from simulator.cosim.images import Memories
 from simulator.cosim.run import run_program_rtl
-from simulator.interpreter import MemoryState
-from simulator.interpreter.compare import output_placement
-from simulator.interpreter.core import Core
 from simulator.machines.loader import load_machine
 from simulator.numerics.execute import Plan
 from simulator.systolic import simulate
-from tests.cosim.support import VECTOR, Array, Case, check, final, initial, step_case
+from tests.cosim.support import VECTOR, Case, check, final, initial, step_case
 from tests.support.machines import small_machine
 from workloads import datasets, mlp, optimizers, train
 
 STEPS, BATCH, LR = 20, 16, 0.1
-
-
-def outputs_of(case: Case, memories: Memories) -> dict[str, Array]:
-    """The graph's outputs as they lie in the RTL's memories."""
-    assert case.captured is not None
-    graph = case.captured.graph
-    state = MemoryState(Core(case.machine, case.program.memory_granules, 0), case.program)
-    for space, memory in state.core.off_chip.items():
-        memory.data[:] = memories.off_chip[space]
-    return {
-        path: state.read_tensor(output_placement(state, graph, path), graph.nodes[node].shape)
-        for path, node in graph.outputs.items()
-    }
 
 
 @pytest.mark.slow
@@ -66,7 +50,7 @@ def test_twenty_steps_of_the_digits() -> None:
         run = run_program_rtl(machine, program, initial(case))
         comparison = compare(program, run, model, final(case, model))
         assert comparison.equal, f"step {t}: {comparison.report}"
-        outputs = outputs_of(case, run.memories)
+        outputs = outputs_in_rtl(machine, program, captured.graph, run)
         for path, value in plan.run(inputs, numbers).outputs.items():
             np.testing.assert_array_equal(outputs[path].view(np.uint32), value.view(np.uint32), err_msg=path)
         params, state, loss = captured.unflatten_outputs(outputs, numbers)

@@ -21,7 +21,6 @@ from tests.unit.numerics.vectors import BACKENDS, random_bits
 
 ROOT = Path(__file__).parents[3]
 NATIVE = BACKENDS[:-1]
-needs_native = pytest.mark.skipif(not NATIVE, reason="no native core here")
 
 PROBE = """
 import json, numpy as np
@@ -105,7 +104,6 @@ def test_libraries_of_other_sources_are_ignored_and_removed(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == [present]
 
 
-@needs_native
 def test_a_renamed_library_is_refused(tmp_path, monkeypatch):
     library = build.find_or_build()
     monkeypatch.setattr(build, "source_hash", lambda: "0" * 16)
@@ -128,7 +126,6 @@ def test_an_unknown_backend_is_refused(name):
         pass
 
 
-@needs_native
 def test_another_rounding_mode_in_the_process_changes_nothing():
     libm = ctypes.CDLL(ctypes.util.find_library("m"))
     upward = 0x800  # FE_UPWARD of x86
