@@ -1,6 +1,7 @@
 // Runs one Program in the harness: fills the memories from files, clocks until HALT, writes the memories and the
-// event log. Arguments are KEY=VALUE: dir (of the files), the cfg_ inputs without cfg_ and _i, seed, max_cycles,
-// wave (file, in builds with tracing).
+// event log. Arguments are KEY=VALUE: dir (of the files), the cfg_ inputs without cfg_ and _i, seed (of the state
+// at power-up, 0: all zero), max_cycles, interrupt (cycles after which all starts again from a reset), wave (file,
+// in builds with tracing).
 //
 // Files: program, buffer, accumulators, hbm, host (read: .bin, written: .out, raw bytes, little-endian) and
 // events.out: per cycle with an event a uint64, cycle << 16 | events. Exit code 0: HALT; 3: max_cycles passed.
@@ -65,8 +66,9 @@ int main(int argc, char** argv) {
         }
     }
     VerilatedContext context;
-    context.randReset(2);
-    context.randSeed(static_cast<int>(number("seed", 1)));
+    const int seed = static_cast<int>(number("seed", 1));
+    context.randReset(seed ? 2 : 0);
+    context.randSeed(seed);
 #if VM_TRACE
     context.traceEverOn(true);
 #endif
@@ -103,21 +105,34 @@ int main(int argc, char** argv) {
         context.timeInc(1);
     };
 
-    top.rst_ni = 1;
-    half(0);
-    top.rst_ni = 0;
-    half(0);
-    fill(root->harness__DOT__program_mem, "program");
-    fill(root->harness__DOT__u_tpu_top__DOT__u_unified_buffer__DOT__mem, "buffer");
-    fill(root->harness__DOT__u_tpu_top__DOT__u_accumulators__DOT__mem, "accumulators");
-    fill(root->harness__DOT__u_hbm__DOT__mem, "hbm");
-    fill(root->harness__DOT__u_host__DOT__mem, "host");
-    for (int i = 0; i < 3; i++) {
-        half(1);
+    auto clocks = [&](uint64_t count) {
+        while (count--) {
+            half(1);
+            half(0);
+        }
+    };
+    auto reset = [&] {
+        top.rst_ni = 0;
         half(0);
-    }
+        fill(root->harness__DOT__program_mem, "program");
+        fill(root->harness__DOT__u_tpu_top__DOT__u_unified_buffer__DOT__mem, "buffer");
+        fill(root->harness__DOT__u_tpu_top__DOT__u_accumulators__DOT__mem, "accumulators");
+        fill(root->harness__DOT__u_hbm__DOT__mem, "hbm");
+        fill(root->harness__DOT__u_host__DOT__mem, "host");
+        clocks(3);
+        top.rst_ni = 1;
+        half(0);
+    };
+
+    // The configuration is in its registers before the reset.
     top.rst_ni = 1;
     half(0);
+    clocks(1);
+    reset();
+    if (const uint64_t interrupt = number("interrupt", 0)) {
+        clocks(interrupt);
+        reset();
+    }
 
     // Cycle 0 is that of the first dispatch. The outputs after a rising edge are those of the new cycle.
     std::vector<uint64_t> log;

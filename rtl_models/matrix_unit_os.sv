@@ -16,7 +16,8 @@ module matrix_unit_os
   parameter int unsigned PE_LATENCY = 1,
   parameter int unsigned HOP_H = 1,
   parameter int unsigned HOP_V = 1,
-  parameter int unsigned UB_LATENCY = 1
+  parameter int unsigned UB_LATENCY = 1,
+  parameter bit PE_INSTANCES = 1'b0  // the array as PE instances instead of loops
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -180,22 +181,41 @@ module matrix_unit_os
   logic drain, matmul_done;
   assign drain = active && now.drain;
 
-  systolic_array_os #(
-    .ROWS(ROWS),
-    .COLS(COLS),
-    .PE_LATENCY(PE_LATENCY),
-    .HOP_H(HOP_H),
-    .HOP_V(HOP_V)
-  ) u_array (
-    .clk_i       (clk_i),
-    .rst_ni      (rst_ni),
-    .cfg_mutant_i(cfg_mutant_i),
-    .left_i      (left),
-    .top_i       (top),
-    .drain_i     (drain),
-    .row_o       (sum_o),
-    .last_o      (matmul_done)
-  );
+  if (PE_INSTANCES) begin : gen_pe
+    systolic_array_os_pe #(
+      .ROWS(ROWS),
+      .COLS(COLS),
+      .PE_LATENCY(PE_LATENCY),
+      .HOP_H(HOP_H),
+      .HOP_V(HOP_V)
+    ) u_array (
+      .clk_i       (clk_i),
+      .rst_ni      (rst_ni),
+      .cfg_mutant_i(cfg_mutant_i),
+      .left_i      (left),
+      .top_i       (top),
+      .drain_i     (drain),
+      .row_o       (sum_o),
+      .last_o      (matmul_done)
+    );
+  end else begin : gen_loop
+    systolic_array_os #(
+      .ROWS(ROWS),
+      .COLS(COLS),
+      .PE_LATENCY(PE_LATENCY),
+      .HOP_H(HOP_H),
+      .HOP_V(HOP_V)
+    ) u_array (
+      .clk_i       (clk_i),
+      .rst_ni      (rst_ni),
+      .cfg_mutant_i(cfg_mutant_i),
+      .left_i      (left),
+      .top_i       (top),
+      .drain_i     (drain),
+      .row_o       (sum_o),
+      .last_o      (matmul_done)
+    );
+  end
 
   // Out of the array: row ROWS - 1 first.
   always_comb begin

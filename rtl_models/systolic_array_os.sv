@@ -1,4 +1,6 @@
 // The output-stationary array as loops over flat arrays: sums stay, left operands move right, top operands down.
+// The fast form; ports, cycles and bits are those of systolic_array_os_pe, with which it runs in lockstep in
+// tests/cosim.
 //
 // Latency: PE (r, c) works on a pair r * HOP_V + c * HOP_H cycles after it has entered; its sum includes the
 // pair PE_LATENCY cycles later. Throughput: one pair of lines every PE_LATENCY cycles.

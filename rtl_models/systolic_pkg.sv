@@ -1,4 +1,4 @@
-// What moves through the array, and the seeded faults of the control path (16 to 31).
+// What moves through the array, and the seeded faults of the control path (16 to 32).
 package systolic_pkg;
 
   // One operand on its way through a row of PEs. The bits beside the data travel with it.
@@ -42,6 +42,7 @@ package systolic_pkg;
   localparam logic [7:0] MutantUnsignedInt8 = 8'd29;  // pe: int8 is not sign-extended
   localparam logic [7:0] MutantTokenLost = 8'd30;  // token_counters: a post that meets a take is lost
   localparam logic [7:0] MutantBaseSwapped = 8'd31;  // dma: NEXT uses the base of CURRENT
+  localparam logic [7:0] MutantNoReset = 8'd32;  // token_counters: the counters keep what they hold
 
   // s + a * b, of bfloat16 or of int8 (two's complement, wrapping).
   function automatic logic [31:0] multiply_add(input logic int8, input logic [15:0] a,

@@ -3,11 +3,11 @@
 // Latency: a post in cycle t is in the counter, and usable, in cycle t + 1.
 // Throughput: one post and one take per counter and cycle.
 // Handshake: ready_o says that every counter named in a consumer's wait mask is not zero; take_i takes one
-// from each of them. Producers are never held back: 2^COUNTER_BITS - 1 tokens are never reached.
+// from each of them. Producers are never held back: no valid Program has 2^COUNTER_BITS tokens in a counter.
 module token_counters
   import pulsetrain_pkg::*;
 #(
-  parameter int unsigned COUNTER_BITS = 12
+  parameter int unsigned COUNTER_BITS = 8
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,
@@ -24,6 +24,9 @@ module token_counters
   logic [UNITS-1:0] full [UNITS];  // counters that are not zero
   logic [UNITS-1:0] late_q;  // mutant
   logic [UNITS-1:0] posted [UNITS];
+  logic reset_n;
+
+  assign reset_n = rst_ni || cfg_mutant_i == MutantNoReset;
 
   always_comb begin
     for (int unsigned to = 0; to < UNITS; to++) begin
@@ -36,8 +39,8 @@ module token_counters
     if (cfg_mutant_i == MutantTokenLate) posted[UNIT_VECTOR] = late_q;
   end
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
+  always_ff @(posedge clk_i or negedge reset_n) begin
+    if (!reset_n) begin
       for (int unsigned i = 0; i < UNITS * UNITS; i++) count_q[i] <= '0;
       late_q <= '0;
     end else begin

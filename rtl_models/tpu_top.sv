@@ -282,7 +282,8 @@ module tpu_top
       .PE_LATENCY(PE_LATENCY),
       .HOP_H(HOP_H),
       .HOP_V(HOP_V),
-      .UB_LATENCY(UB_LATENCY)
+      .UB_LATENCY(UB_LATENCY),
+      .PE_INSTANCES(PE_INSTANCES)
     ) u_matrix_unit (
       .clk_i        (clk_i),
       .rst_ni       (rst_ni),

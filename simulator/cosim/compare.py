@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.cosim.divergence import bit_report
 from simulator.cosim.images import Memories
+from simulator.cosim.names import around, instruction_name
 from simulator.cosim.run import RtlRun
-from simulator.isa import UNIT_NAMES, Opcode, UnitId
-from simulator.program import NO_OPERATION, Program
+from simulator.isa import UNIT_NAMES, UnitId
+from simulator.program import Program
 from simulator.trace import Trace
 
 COLUMNS = ("dispatch", "start", "end")
@@ -39,10 +41,10 @@ def compare(program: Program, run: RtlRun, model: Trace, expected: Memories) -> 
     ours, theirs = run.trace.events, model.events
     unequal = np.stack([ours[column] != theirs[column] for column in COLUMNS])
     shifts = _shift_mismatches(run.trace, model)
-    bits, wrong_bits, where = _bits(run.memories, expected)
+    bits, wrong_bits = _bits(run.memories, expected)
     parts = []
     if unequal.any():
-        parts.append(_cycle_report(program, ours, theirs, unequal))
+        parts.append(_cycle_report(program, run.trace, model, unequal))
     elif shifts:
         parts.append(f"{shifts} weight tiles enter the array in other cycles")
     if run.unmatched:
@@ -50,7 +52,7 @@ def compare(program: Program, run: RtlRun, model: Trace, expected: Memories) -> 
     if run.hazards:
         parts.append(f"{run.hazards} cycles with a LOAD of lines that are still on their way to memory")
     if wrong_bits:
-        parts.append(where)
+        parts.append(bit_report(run.machine, program, model, run.memories, expected)[0])
     return Comparison(
         instructions=len(program),
         cycle_mismatches=int(unequal.sum()) + shifts + run.unmatched,
@@ -68,26 +70,25 @@ def _shift_mismatches(ours: Trace, model: Trace) -> int:
     return int(np.count_nonzero(a[:common] != b[:common])) + abs(len(a) - len(b))
 
 
-def _cycle_report(program: Program, ours: np.ndarray, theirs: np.ndarray, unequal: np.ndarray) -> str:
+def _cycle_report(program: Program, rtl: Trace, model: Trace, unequal: np.ndarray) -> str:
     """The divergence that happened first in time, with its unit's instructions around it."""
+    ours, theirs = rtl.events, model.events
     moments = np.where(
         unequal, np.stack([_time(theirs, ours, column) for column in COLUMNS]), np.iinfo("i8").max
     )
     column, index = np.unravel_index(int(np.argmin(moments)), moments.shape)
     unit = int(theirs["unit"][index])
-    same = np.flatnonzero(theirs["unit"] == unit)
-    at = int(np.searchsorted(same, index))
     lines = [
         f"{int(unequal.any(axis=0).sum())} of {len(program)} instructions differ in time; first: "
-        f"{_name(program, int(index))} of {UNIT_NAMES[UnitId(unit)]}, {COLUMNS[column]} = "
+        f"{instruction_name(program, int(index))} of {UNIT_NAMES[UnitId(unit)]}, {COLUMNS[column]} = "
         f"{ours[COLUMNS[column]][index]} in RTL, {theirs[COLUMNS[column]][index]} in the model",
         f"  {'instruction':<44} {'rtl: dispatch start end':>26} {'model: dispatch start end':>28}",
     ]
-    for i in same[max(0, at - _AROUND) : at + _AROUND + 1]:
+    for i in around(model, int(index), _AROUND):
         a, b = ([int(events[c][i]) for c in COLUMNS] for events in (ours, theirs))
         mark = ">" if i == index else "!" if unequal[:, i].any() else " "
         times = "   ".join(" ".join(f"{x:>8}" for x in row) for row in (a, b))
-        lines.append(f"{mark} {_name(program, int(i)):<44} {times}")
+        lines.append(f"{mark} {instruction_name(program, i):<44} {times}")
     return "\n".join(lines)
 
 
@@ -98,30 +99,11 @@ def _time(theirs: np.ndarray, ours: np.ndarray, column: str) -> np.ndarray:
     return found
 
 
-def _name(program: Program, index: int) -> str:
-    opcode = Opcode(int(program.records["opcode"][index])).name
-    operation = int(program.operation[index]) if len(program.operation) else NO_OPERATION
-    label = "" if operation == NO_OPERATION else f" ({program.operations[operation].label})"
-    return f"{index} {opcode}{label}"
-
-
-def _bits(ours: Memories, expected: Memories) -> tuple[int, int, str]:
+def _bits(ours: Memories, expected: Memories) -> tuple[int, int]:
+    """Bits compared, and how many differ."""
     bits = wrong = 0
-    report = ""
     for name, left in ours.named().items():
         right = expected.named()[name]
         bits += 8 * len(right)
-        if len(left) != len(right):
-            wrong += 8 * len(right)
-            report = report or f"{name}: {len(left)} bytes in RTL, {len(right)} in the model"
-            continue
-        differ = left ^ right
-        if differ.any():
-            wrong += int(np.unpackbits(differ).sum())
-            first = int(np.flatnonzero(differ)[0]) // 4 * 4
-            words = [bytes(memory[first : first + 4])[::-1].hex() for memory in (left, right)]
-            report = report or (
-                f"{name}: {np.count_nonzero(differ)} bytes differ, first at byte {first}: "
-                f"0x{words[0]} in RTL, 0x{words[1]} in the model"
-            )
-    return bits, wrong, report
+        wrong += int(np.unpackbits(left ^ right).sum())
+    return bits, wrong

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.cosim.parameters import space_offsets
+from simulator.cosim.writes import ACCUMULATORS, UNIFIED_BUFFER, off_chip_name
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program, Space
 
@@ -27,8 +28,8 @@ class Memories:
 
     def named(self) -> dict[str, Bytes]:
         """All of them by the names that messages use."""
-        chips = {f"memory {space.name}": data for space, data in self.off_chip.items()}
-        return {"unified buffer": self.buffer, "accumulators": self.accumulators, **chips}
+        chips = {off_chip_name(space): data for space, data in self.off_chip.items()}
+        return {UNIFIED_BUFFER: self.buffer, ACCUMULATORS: self.accumulators, **chips}
 
 
 def write_images(folder: Path, machine: SystolicMachine, program: Program, memories: Memories) -> None:

@@ -92,6 +92,13 @@ def parameters_of(machine: SystolicMachine, program: Program, *, pe_instances: b
         raise OutOfDomain(
             f"rtl: vector_unit.table_cycles = {vector.table_cycles}: at least {MIN_TABLE_CYCLES}"
         )
+    reads = machine.unified_buffer.read_latency_cycles
+    for name, memory in (("hbm", machine.hbm), ("host_link", machine.host_link)):
+        if memory.latency_cycles < reads:  # a LOAD would overtake the STORE before it
+            raise OutOfDomain(
+                f"rtl: {name}.latency_cycles = {memory.latency_cycles}: at least "
+                f"unified_buffer.read_latency_cycles = {reads}"
+            )
     lines = _lines_per_cycle(machine, program)
     if lines > MAX_DMA_PORTS:
         raise OutOfDomain(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.cosim.build import build
+from simulator.cosim.build import build, wave_format
 from simulator.cosim.images import Memories, read_images, write_images
 from simulator.cosim.parameters import parameters_of, run_time_inputs
 from simulator.errors import DeadlockError
@@ -30,6 +30,7 @@ class RtlRun:
     The events' ``busy_end`` is ``end``, since the RTL has no strobe for it, and stalls are not recorded.
     """
 
+    machine: SystolicMachine
     trace: Trace
     memories: Memories
     halted: bool
@@ -50,16 +51,22 @@ def run_program_rtl(
     wave: Path | None = None,
     pe_instances: bool = False,
     need_halt: bool = True,
+    interrupt: int = 0,
 ) -> RtlRun:
     """Execute a Program in RTL, from memories with the given contents.
 
+    ``wave``: the file to write the waveform to, .fst or .vcd. ``interrupt``: after so many cycles a reset,
+    and all over again. ``seed``: of the registers at power-up, 0 for all zero. ``mutant``: a seeded fault.
+
     Raises:
+        ConfigError: another suffix; there is no Verilator.
         OutOfDomain: the core cannot be built for this machine.
         DeadlockError: HALT has not ended after ``max_cycles`` (and ``need_halt``).
     """
     parameters = parameters_of(machine, program, pe_instances=pe_instances)
-    binary = build(parameters, wave=wave is not None)
+    binary = build(parameters, wave=wave_format(wave))
     arguments = {**run_time_inputs(machine, program), "mutant": mutant, "seed": seed}
+    arguments["interrupt"] = interrupt
     arguments["max_cycles"] = max_cycles or 1_000_000_000
     with tempfile.TemporaryDirectory(prefix="pulsetrain-rtl-") as name:
         folder = Path(name)
@@ -77,6 +84,7 @@ def run_program_rtl(
         after = read_images(folder, machine, program, memories)
     trace, unmatched = trace_of(machine, program, log)
     return RtlRun(
+        machine,
         trace,
         after,
         bool(report["halted"]),

@@ -15,8 +15,19 @@ SHAPES = {
     "4x4": {"ROWS": 4, "COLS": 4},
     "3x5, slow PEs": {"ROWS": 3, "COLS": 5, "PE_LATENCY": 3, "HOP_H": 2, "HOP_V": 2},
     "1x2": {"ROWS": 1, "COLS": 2, "PE_LATENCY": 2, "HOP_V": 3},
+    "os 4x4": {"OUTPUT_STATIONARY": 1, "ROWS": 4, "COLS": 4},
+    "os 3x5, slow PEs": {
+        "OUTPUT_STATIONARY": 1, "ROWS": 3, "COLS": 5, "PE_LATENCY": 3, "HOP_H": 2, "HOP_V": 2,
+    },
+    "os 2x1": {"OUTPUT_STATIONARY": 1, "ROWS": 2, "COLS": 1, "PE_LATENCY": 2, "HOP_H": 3},
+}  # fmt: skip
+MUTANTS = {
+    "dropped sticky bit": ("4x4", 1),
+    "late swap": ("4x4", 23),
+    "unsigned int8": ("4x4", 29),
+    "os: dropped sticky bit": ("os 4x4", 1),
+    "os: unsigned int8": ("os 4x4", 29),
 }
-MUTANTS = {"dropped sticky bit": 1, "late swap": 23, "unsigned int8": 29}
 
 
 def lockstep(shape: str, cycles: int, mutant: int = 0, seed: int = 1) -> tuple[int, int]:
@@ -39,11 +50,13 @@ def test_both_forms_agree_in_every_cycle(shape: str) -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
-def test_lockstep_sees_a_fault_in_one_form(mutant: int) -> None:
-    assert lockstep("4x4", 20_000, mutant)[1] > 0
+def test_lockstep_sees_a_fault_in_one_form(mutant: tuple[str, int]) -> None:
+    shape, number = mutant
+    assert lockstep(shape, 20_000, number)[1] > 0
 
 
-def test_whole_programs_on_pe_instances() -> None:
+@pytest.mark.parametrize("build", ["4x4", "os"])
+def test_whole_programs_on_pe_instances(build: str) -> None:
     for seed in range(6):
-        comparison, _ = check(random_case(seed, "4x4"), pe_instances=True)
+        comparison, _ = check(random_case(seed, build), pe_instances=True)
         assert comparison.equal, comparison.report

@@ -18,6 +18,7 @@ CORES: tuple[Mapping[str, int], ...] = (
     {"ROWS": 1, "COLS": 4, "LANES": 2, "LINE": 4},
     {"PE_INSTANCES": 1, "PE_LATENCY": 3, "HOP_H": 2, "HOP_V": 2, "ADDER_LATENCY": 3, "UB_LATENCY": 2},
     {"OUTPUT_STATIONARY": 1},
+    {"OUTPUT_STATIONARY": 1, "PE_INSTANCES": 1, "PE_LATENCY": 3},
     {"OUTPUT_STATIONARY": 1, "ROWS": 4, "COLS": 1, "LANES": 4, "LINE": 4, "PE_LATENCY": 2, "HOP_V": 2},
     {"ROWS": 4, "COLS": 4, "LANES": 4, "LINE": 4, "FIFO_DEPTH": 1, "QUEUE_DEPTH": 1, "DMA_PORTS": 1},
 )

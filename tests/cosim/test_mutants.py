@@ -29,6 +29,7 @@ MUTANTS = {
     "int8 not sign-extended": (29, "B"),
     "token lost when posted and taken at once": (30, "C"),
     "base of the carried tensors exchanged": (31, "B"),
+    "token counters without reset": (32, "C"),
     "fma drops its sticky bit": (1, "B"),
     "fma rounds ties up": (2, "B"),
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 
 import pytest
 
 from simulator.cosim import generate
 from simulator.cosim.build import PACKAGES, SOURCES, find_verilator
+from simulator.validate import MAX_OUTSTANDING_TOKENS
 
 VARIANTS = {
     "defaults": {},
@@ -16,11 +18,17 @@ VARIANTS = {
     "one row": {"ROWS": 1, "COLS": 4, "LANES": 2, "LINE": 4, "HOP_H": 2, "HOP_V": 3, "DMA_PORTS": 1},
     "one element": {"ROWS": 1, "COLS": 1, "LANES": 1, "LINE": 1},
     "PE instances": {"PE_INSTANCES": 1, "PE_LATENCY": 2},
+    "output-stationary PE instances": {"OUTPUT_STATIONARY": 1, "PE_INSTANCES": 1, "PE_LATENCY": 2},
 }
 
 
 def test_the_package_is_what_the_instruction_set_says() -> None:
     assert generate.PACKAGE.read_text() == generate.package_text()
+
+
+def test_a_token_counter_holds_what_a_valid_program_has() -> None:
+    bits = re.search(r"COUNTER_BITS = (\d+)", (SOURCES / "token_counters.sv").read_text())
+    assert bits and 2 ** int(bits[1]) - 1 == MAX_OUTSTANDING_TOKENS
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

