@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from simulator.capture.aliases import shared_memory, shared_message
+from simulator.capture.layout import Layout
 from simulator.capture.trees import Leaf, kind_of, leaves, python_number, rebuild
 from simulator.errors import CaptureError
 from simulator.graph import Array, Graph, HostScalar
@@ -59,6 +60,7 @@ class Captured:
     numbers: Mapping[str, HostScalar]
     result: Any  # the result's tree with a Leaf at every path
     written: frozenset[str] = frozenset()  # the arrays of arguments that are written in place
+    _layouts: list[Layout] = field(default_factory=list, compare=False, repr=False)  # what fitted last
 
     def flatten_arguments(
         self, arguments: tuple[Any, ...]
@@ -67,6 +69,20 @@ class Captured:
 
         Raises: CaptureError where they do not have the captured structure, shapes and types.
         """
+        read = self._layouts[0].read(arguments) if self._layouts else None
+        inputs, numbers = read or self._flatten(arguments)
+        if self.written:
+            for path, other in shared_memory(inputs).items():
+                if path in self.written:
+                    raise CaptureError(shared_message(path, other))
+        if read is None:
+            numbered = {path: want for path, want in self.arguments.items() if want.kind == "number"}
+            kinds = {path: int if want.dtype == "int" else float for path, want in numbered.items()}
+            self._layouts[:] = [Layout(arguments, self.names, kinds)]
+        return inputs, numbers
+
+    def _flatten(self, arguments: tuple[Any, ...]) -> tuple[dict[str, Array], dict[str, float | int]]:
+        """Looks at every leaf."""
         if len(arguments) != len(self.names):
             raise CaptureError(f"{len(arguments)} arguments for {len(self.names)}: {self.names}")
         inputs: dict[str, Array] = {}
@@ -87,10 +103,6 @@ class Captured:
                 raise CaptureError(f"argument '{path}', {want}, is missing")
             if want.kind == "number" and path not in numbers:
                 raise CaptureError(f"argument '{path}', {want}, is missing")
-        if self.written:
-            for path, other in shared_memory(inputs).items():
-                if path in self.written:
-                    raise CaptureError(shared_message(path, other))
         return inputs, numbers
 
     def unflatten_outputs(

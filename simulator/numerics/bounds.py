@@ -108,7 +108,12 @@ def _as_float64(dtype: str, value: Array) -> Float64:
 
 def _ratio(actual: Float64, want: Expected) -> tuple[Float64, npt.NDArray[np.bool_]]:
     """Error over bound per element (0 where equal), and which elements are undecided."""
-    value, overflowed = want.value, np.isinf(actual) & np.isfinite(want.value)
+    value = want.value
+    if np.isfinite(actual).all() and np.isfinite(value).all():
+        error = np.abs(actual - value)
+        ratio = np.divide(error, want.bound, out=np.zeros_like(error), where=error != 0.0)
+        return ratio, np.zeros(value.shape, np.bool_)
+    overflowed = np.isinf(actual) & np.isfinite(value)
     error = np.abs(
         np.where(overflowed, np.clip(actual, -_OVERFLOW, _OVERFLOW), actual)
         - np.where(overflowed, np.clip(value, -_OVERFLOW, _OVERFLOW), value)

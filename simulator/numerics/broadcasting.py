@@ -20,11 +20,6 @@ class Broadcast:
     inner: int
     steps: tuple[tuple[int, bool], ...]
 
-    @property
-    def contiguous(self) -> bool:
-        """Whether every operand has the result's elements, in order."""
-        return all(not repeated and (step == self.inner or self.outer == 1) for step, repeated in self.steps)
-
 
 def broadcast_rows(shapes: Sequence[Shape], shape: Shape) -> Broadcast | None:
     """Contiguous operands of ``shapes``, broadcast to ``shape``, as rows; None where two axes are

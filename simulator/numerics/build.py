@@ -18,18 +18,20 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = PACKAGE / "native"
-OTHER_SOURCES = (PACKAGE.parent / "fast" / "native",)  # file names differ among all directories
+_ROOMS = ("fast", "compiler", "validate")
+OTHER_SOURCES = tuple(PACKAGE.parent / room / "native" for room in _ROOMS)  # no two files of a name
 PREFIX = "_native-"
 
 # -ffp-contract=off: no multiplication and addition is ever fused except where the source says so.
 # The two -fno options only drop errno and exception flags, which lets loops with selections be
 # vectorised.
 _FLAGS = (
-    *("-O3", "-std=gnu11", "-fPIC", "-fvisibility=hidden"),
+    *("-O3", "-std=gnu11", "-fPIC", "-pthread", "-fvisibility=hidden"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
 )
 _X86_FLAGS = {
@@ -91,15 +93,17 @@ def _run(command: list[str]) -> None:
 
 
 def _compile_with(compiler: list[str], library: Path, objects: Path) -> None:
-    built = []
-    for source in _sources("*.c"):
+    def compile_source(source: Path) -> str:
         target = str(objects / f"{source.stem}.o")
         define = f'-DSOURCE_HASH="{source_hash()}"'
         flags = (*_FLAGS, *_variant_flags(source), define)
         _run([*compiler, *flags, "-c", str(source), "-o", target])
-        built.append(target)
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        built = list(pool.map(compile_source, _sources("*.c")))
     linker = compiler[:1] if compiler[1:] == ["-x", "c"] else compiler
-    _run([*linker, "-shared", "-o", str(library), *built, "-lm"])
+    _run([*linker, "-shared", "-pthread", "-o", str(library), *built, "-lm"])
 
 
 def build(directory: Path) -> Path:

@@ -1,6 +1,7 @@
-"""Computes the values of a graph, operation by operation, with the bit-exact kernels.
+"""Computes the values of a graph with the bit-exact kernels.
 
-A ``Plan`` checks a graph and looks up its kernels once; running it is one call per operation.
+A ``Plan`` checks a graph once. Running it is one call of the native core, or else one of NumPy's
+kernels per operation.
 Values are computed apart from timing, and depend on the graph, ``rows`` and the dataflow alone.
 """
 
@@ -14,9 +15,11 @@ import numpy as np
 
 from simulator.errors import ProgramError
 from simulator.numerics import kernels
-from simulator.numerics.operations import SOURCES, prepare
+from simulator.numerics.core import Native, active
+from simulator.numerics.native_plan import NativePlan
+from simulator.numerics.operations import prepare
 from simulator.numerics.protocols import GraphLike, NodeLike
-from simulator.numerics.signatures import DATAFLOWS, STORAGE, Array
+from simulator.numerics.signatures import DATAFLOWS, SOURCES, STORAGE, Array
 
 Keep = Iterable[int] | Literal["all"] | None
 
@@ -52,14 +55,15 @@ class Plan:
             raise ProgramError(f"no array of {rows} rows with dataflow {dataflow!r}")
         self._graph = graph
         self._prepared = [prepare(graph.nodes, index, rows, dataflow) for index in range(len(graph.nodes))]
-        self._constants = [
-            (index, kernels.canonical(np.asarray(node.attrs["value"])))
+        self._constants = {
+            index: kernels.canonical(np.asarray(node.attrs["value"]))
             for index, node in enumerate(graph.nodes)
             if node.op == "constant"
-        ]
-        self._scalars = [
-            (index, node.attrs["index"]) for index, node in enumerate(graph.nodes) if node.op == "scalar"
-        ]
+        }
+        self._nothing = (None,) * len(graph.nodes)
+        self._array = rows, dataflow
+        self._native = active()
+        self._native_plans: dict[frozenset[int], NativePlan] = {}
         self._schedules: dict[frozenset[int], tuple[_Step, ...]] = {}
 
     def run(
@@ -69,55 +73,79 @@ class Plan:
         *,
         keep: Keep = None,
         canonical: Collection[str] = (),
+        donated: Collection[str] = (),
     ) -> Execution:
         """The outputs for these inputs and host arguments.
 
         ``keep`` are the nodes whose values are wanted too, or ``"all"``. ``canonical`` names inputs
         that are known to hold canonical NaNs only, such as outputs of the previous step; they are
-        not searched. Outputs never share memory with inputs or with each other.
+        not searched. ``donated`` names inputs that the caller gives away: an output of the same path
+        may be written into such an array. Otherwise outputs never share memory with inputs, nor
+        ever with each other.
 
         Raises:
             ProgramError: an input is missing or is not of the type and shape that the graph states.
         """
-        nodes, outputs = self._graph.nodes, self._graph.outputs
+        nodes = self._graph.nodes
+        checked = {
+            path: _checked_input(path, nodes[index], inputs, path in canonical)
+            for path, index in self._graph.inputs.items()
+        }
         kept = frozenset(range(len(nodes)) if keep == "all" else keep or ())
-        values: list[Array | None] = [None] * len(nodes)
-        for path, index in self._graph.inputs.items():
-            values[index] = _checked_input(path, nodes[index], inputs, path in canonical)
-        for index, constant in self._constants:
-            values[index] = constant
-        if self._scalars:
-            table = self._graph.scalar_table(arguments)
-            for index, entry in self._scalars:
-                values[index] = kernels.canonical(table[entry])
+        if self._native is not None:
+            donated = () if kept else donated
+            outputs, held = self._native_plan(kept, self._native).run(checked, arguments, donated)
+        else:
+            outputs, held = self._run_in_numpy(kept, checked, arguments)
+        return Execution(outputs, tuple(map(held.get, range(len(nodes)))) if kept else self._nothing)
+
+    def _native_plan(self, kept: frozenset[int], native: Native) -> NativePlan:
+        if kept not in self._native_plans:
+            self._native_plans[kept] = NativePlan(
+                self._graph, self._needed(kept), kept, self._constants, native, *self._array
+            )
+        return self._native_plans[kept]
+
+    def _run_in_numpy(
+        self, kept: frozenset[int], inputs: Mapping[str, Array], arguments: Mapping[str, float | int]
+    ) -> tuple[dict[str, Array], dict[int, Array]]:
+        nodes, outputs = self._graph.nodes, self._graph.outputs
+        values: dict[int, Array] = {index: inputs[path] for path, index in self._graph.inputs.items()}
+        values |= self._constants
+        scalars = self._graph.scalar_table(arguments)
+        for index, node in enumerate(nodes):
+            if node.op == "scalar":
+                values[index] = kernels.canonical(scalars[node.attrs["index"]])
         for step in self._schedule(kept):
             values[step.index] = step.kernel(*[values[read] for read in step.reads])
             for freed in step.frees:
-                values[freed] = None
+                del values[freed]
         results: dict[str, Array] = {}
         own: set[int] = set()  # outputs whose memory has been given away
         for path, index in outputs.items():
             value = values[index]
-            assert value is not None, "an output is kept by every schedule"
             shared = nodes[index].op in SOURCES or value.base is not None or index in own
             results[path] = value.copy() if shared else value
             own.add(index)
-        for index in range(len(nodes)):
-            if index not in kept:
-                values[index] = None
-        return Execution(results, tuple(values))
+        return results, {index: values[index] for index in kept}
+
+    def _needed(self, kept: frozenset[int]) -> set[int]:
+        """The nodes that the outputs and the kept values need."""
+        needed = {*kept, *self._graph.outputs.values()}
+        for index in reversed(range(len(self._prepared))):
+            if index in needed:
+                needed |= set(self._prepared[index][0])
+        return needed
 
     def _schedule(self, kept: frozenset[int]) -> tuple[_Step, ...]:
-        """The nodes that the outputs and the kept values need, in order."""
+        """The kernels that the outputs and the kept values need, in order."""
         if kept not in self._schedules:
             wanted = kept | frozenset(self._graph.outputs.values())
+            needed = self._needed(kept)
             last_reader: dict[int, int] = {}
-            needed = set(wanted)
-            for index in reversed(range(len(self._prepared))):
-                if index in needed:
-                    for read in self._prepared[index][0]:
-                        needed.add(read)
-                        last_reader.setdefault(read, index)
+            for index in sorted(needed, reverse=True):
+                for read in self._prepared[index][0]:
+                    last_reader.setdefault(read, index)
             frees: dict[int, list[int]] = {}
             for read, reader in last_reader.items():
                 if read not in wanted:

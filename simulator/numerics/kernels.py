@@ -7,13 +7,15 @@ which is in C order, and never writes an operand.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import ProgramError
-from simulator.numerics import fallback
-from simulator.numerics.core import active, address
+from simulator.numerics import encode, fallback
+from simulator.numerics.call import Call
+from simulator.numerics.core import Native, active, address
 from simulator.numerics.prepared import prepare_elementwise, prepare_reduce
 from simulator.numerics.signatures import DATAFLOWS, STORAGE, Array, dtype_name
 
@@ -141,13 +143,14 @@ def _multiply(a: Array, b: Array, transpose_a: bool, transpose_b: bool, tile: in
         b, transpose_b = b.T, not transpose_b
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     out = np.empty((m, n), np.int32 if integers else np.float32)
-    done = native.gemm(
-        *(m, n, k, address(a), transpose_a, address(b), transpose_b),
-        *(0 if chain else tile, integers, address(out)),
-    )
-    if not done:
-        raise MemoryError(f"no memory for the packed operands of a {m} x {k} x {n} product")
+    product = encode.Product(m, n, k, transpose_a, transpose_b, 0 if chain else tile, integers)
+    _product(native, product)(a, b, out)
     return out
+
+
+@lru_cache(maxsize=4096)
+def _product(native: Native, product: encode.Product) -> Call:
+    return Call(native, [encode.multiply(0, 1, 2, product)])
 
 
 def _contiguous(x: Array) -> Array:

@@ -12,6 +12,7 @@ from simulator.numerics.protocols import NodeLike
 from simulator.numerics.signatures import (
     ELEMENTWISE,
     REDUCTIONS,
+    SOURCES,
     STORAGE,
     Array,
     Shape,
@@ -19,7 +20,6 @@ from simulator.numerics.signatures import (
     reduction_dtype,
 )
 
-SOURCES = ("input", "constant", "scalar")
 Kernel = Callable[..., Array]
 Prepared = tuple[tuple[int, ...], Kernel | None]
 

@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 
 from simulator.errors import ProgramError
-from simulator.numerics import fallback
-from simulator.numerics.broadcasting import Broadcast, broadcast_rows
-from simulator.numerics.core import Native, active, address
+from simulator.numerics import encode, fallback
+from simulator.numerics.broadcasting import broadcast_rows
+from simulator.numerics.call import Call
+from simulator.numerics.core import Native, active
 from simulator.numerics.signatures import (
     STORAGE,
     Array,
@@ -22,6 +23,7 @@ from simulator.numerics.signatures import (
     elementwise_dtype,
     reduction_dtype,
 )
+from simulator.numerics.vector_program import encode_function
 
 Kernel = Callable[..., Array]
 
@@ -53,15 +55,11 @@ def _elementwise(
             raise ValueError
     except ValueError:
         raise ProgramError(f"{name}: shapes {list(shapes)} do not broadcast to {shape}") from None
-    index = None if native is None else native.function(name, dtypes[-1])
-    if native is None or index is None:
+    if native is None:
         return _numpy_elementwise(name, natural, shape)
     if math.prod(shape) == 0:
         return lambda *operands: np.empty(shape, result_type)
-    rows = broadcast_rows(shapes, shape)
-    if rows is not None and rows.contiguous:
-        return _native_map(native, index, shape, result_type, len(shapes))
-    return _native_broadcast(native, index, shape, result_type, rows)
+    return _native_elementwise(native, name, dtypes, shapes, shape)
 
 
 def _numpy_elementwise(name: str, natural: Shape, shape: Shape) -> Kernel:
@@ -73,50 +71,21 @@ def _numpy_elementwise(name: str, natural: Shape, shape: Shape) -> Kernel:
     return run
 
 
-def _native_map(native: Native, index: int, shape: Shape, dtype: np.dtype[np.generic], count: int) -> Kernel:
-    call, size = native.map, math.prod(shape)
-
-    # One function per arity: a step calls many of these, and packing arguments would double their
-    # cost.
-    def unary(x: Array) -> Array:
-        out = np.empty(shape, dtype)
-        x = np.ascontiguousarray(x)
-        call(index, size, address(x), None, None, address(out))
-        return out
-
-    def binary(x: Array, y: Array) -> Array:
-        out = np.empty(shape, dtype)
-        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-        call(index, size, address(x), address(y), None, address(out))
-        return out
-
-    def ternary(x: Array, y: Array, z: Array) -> Array:
-        out = np.empty(shape, dtype)
-        x, y, z = np.ascontiguousarray(x), np.ascontiguousarray(y), np.ascontiguousarray(z)
-        call(index, size, address(x), address(y), address(z), address(out))
-        return out
-
-    return (unary, binary, ternary)[count - 1]
-
-
-def _native_broadcast(
-    native: Native, index: int, shape: Shape, dtype: np.dtype[np.generic], rows: Broadcast | None
+def _native_elementwise(
+    native: Native, name: str, dtypes: tuple[str, ...], shapes: tuple[Shape, ...], shape: Shape
 ) -> Kernel:
-    call, size = native.map_broadcast, math.prod(shape)
+    """A vector program of one function."""
+    result_type = STORAGE[elementwise_dtype(name, dtypes)]
+    read = shapes if broadcast_rows(shapes, shape) is not None else (shape,) * len(shapes)
+    operands = [(STORAGE[dtype].itemsize, s) for dtype, s in zip(dtypes, read, strict=True)]
+    function = native.function(name, dtypes[-1])
+    call = Call(native, [encode_function(function, operands, shape, result_type.itemsize)])
 
-    def run(*operands: Array) -> Array:
-        out = np.empty(shape, dtype)
-        if rows is None:  # the operands vary along more than two groups of axes
-            held = [np.ascontiguousarray(np.broadcast_to(x, shape)) for x in operands]
-            outer, inner, steps = 1, size, ((0, False),) * len(held)
-        else:
-            held = [np.ascontiguousarray(x) for x in operands]
-            outer, inner, steps = rows.outer, rows.inner, rows.steps
-        arguments: list[int | None] = []
-        for x, step in zip(held, steps, strict=True):
-            arguments += (address(x), *step)
-        arguments += [None, 0, 0] * (3 - len(held))
-        call(index, outer, inner, *arguments, address(out))
+    def run(*given: Array) -> Array:
+        out = np.empty(shape, result_type)
+        if read is not shapes:  # they vary along more than rows and columns
+            given = tuple(np.broadcast_to(x, shape) for x in given)
+        call(*(np.ascontiguousarray(x) for x in given), out)
         return out
 
     return run
@@ -150,7 +119,6 @@ def _reduction(
         raise ProgramError(f"{name} over no elements: shape {shape}, axes {tuple(axes)}")
     kept = tuple(1 if axis in ordered else length for axis, length in enumerate(shape))
     final = kept if keepdims else tuple(n for axis, n in enumerate(shape) if axis not in ordered)
-    index = None if native is None else native.reduction(name, dtype)
 
     def one_axis(x: Array, axis: int) -> Array:
         if native is None:
@@ -158,9 +126,10 @@ def _reduction(
                 return fallback.reduce(name, x, axis)
         out = np.empty((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
         outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-        x = np.ascontiguousarray(x)
         if out.size:
-            native.reduce(index, outer, x.shape[axis], inner, address(x), address(out))
+            function = native.reduction(name, dtype)
+            call = Call(native, [encode.reduce(function, 0, 1, outer, x.shape[axis], inner)])
+            call(np.ascontiguousarray(x), out)
         return out
 
     def run(x: Array) -> Array:

@@ -49,6 +49,7 @@ _SIGNATURES: Mapping[str, tuple[int, tuple[str, ...], str | None]] = {
 }
 ELEMENTWISE = frozenset(_SIGNATURES)
 REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
+SOURCES = ("input", "constant", "scalar")  # operations that compute nothing
 DATAFLOWS = ("ws", "is", "os")
 
 

@@ -1,6 +1,9 @@
 """The matrix unit: products of bfloat16, added into float32 by fma in the array's own order."""
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 
@@ -19,7 +22,7 @@ from simulator.reference.operands import (
 from simulator.reference.refusal import refuse
 
 # How many partial sums advance together: enough to hide Python's cost, few enough for a cache.
-_BLOCK_ELEMENTS = 1 << 18
+_BLOCK_ELEMENTS = 1 << 16
 
 
 def to_bfloat16(x: Array) -> Array:
@@ -35,13 +38,26 @@ def fma_chains(a: Array, b: Array) -> Array:
 
     The product of two bfloat16 values has 16 bits and is exact in float64. Its sum with a float32
     is exact too, or else lies far from a float32 tie: rounding twice gives what rounding once does.
+    Where products are exact in float32, so that the sum alone rounds, a and b may be float32.
 
-    Shapes: a [tiles, k, m], b [tiles, k, n], both float64 -> float32 [tiles, m, n].
+    Shapes: a [tiles, k, m], b [tiles, k, n] -> float32 [tiles, m, n].
     """
     s = np.zeros((a.shape[0], a.shape[2], b.shape[2]), np.float32)
     for k in range(a.shape[1]):
-        s = (a[:, k, :, None] * b[:, k, None, :] + s).astype(np.float32)
+        s = (a[:, k, :, None] * b[:, k, None, :] + s).astype(np.float32, copy=False)
     return s
+
+
+def exact_type(a: Array, b: Array) -> type[np.floating]:
+    """float32 if no product of bfloat16 elements of a and b leaves its normal range, else float64."""
+    low = high = 1.0
+    for x in (a, b):
+        magnitudes = np.abs(x[x != 0.0])
+        if not np.isfinite(magnitudes).all():
+            return np.float64
+        low *= float(magnitudes.min(initial=1.0))
+        high *= float(magnitudes.max(initial=1.0))
+    return np.float32 if low >= 2.0**-126 and high < 2.0**128 else np.float64
 
 
 def matmul_bfloat16(a: Array, b: Array, on: Machine) -> Array:
@@ -55,11 +71,13 @@ def matmul_bfloat16(a: Array, b: Array, on: Machine) -> Array:
         return np.zeros((m, n), np.float32)
     full = k // tile
     whole = full * tile
-    wide_a = to_bfloat16(a).T.astype(np.float64)
-    wide_b = to_bfloat16(b).astype(np.float64)
+    rounded_a, rounded_b = to_bfloat16(a), to_bfloat16(b)
+    wide = exact_type(rounded_a, rounded_b)
+    wide_a, wide_b = rounded_a.T.astype(wide), rounded_b.astype(wide)
     result = np.empty((m, n), np.float32)
     step = max(1, _BLOCK_ELEMENTS // max(1, full * n))
-    for low in range(0, m, step):
+
+    def compute(low: int) -> None:
         block = wide_a[:, low : low + step]
         tiles_a = block[:whole].reshape(full, tile, block.shape[1])
         sums = list(fma_chains(tiles_a, wide_b[:whole].reshape(full, tile, n)))
@@ -69,6 +87,13 @@ def matmul_bfloat16(a: Array, b: Array, on: Machine) -> Array:
         for later in sums[1:]:
             total = total + later
         result[low : low + step] = total
+
+    if step >= m:
+        compute(0)
+    else:  # rows of C depend on nothing but themselves, and NumPy lets other threads run while it computes
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            for done in [threads.submit(copy_context().run, compute, low) for low in range(0, m, step)]:
+                done.result()
     return canonical(result)
 
 

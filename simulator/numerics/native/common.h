@@ -73,8 +73,6 @@ typedef void vector_function(ptrdiff_t n, const void *a, const void *b, const vo
 struct vector_entry {
     const char *name; /* function and operand type, such as "add_float32" */
     vector_function *call;
-    unsigned char operand_bytes[3];
-    unsigned char result_bytes;
 };
 
 /* Reduces the middle axis of a C-order (outer, n, inner) array. */

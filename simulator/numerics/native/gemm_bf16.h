@@ -13,10 +13,11 @@
 #define NV 3
 
 #define NR (NV * VW)
-/* Depth of a packed block: a B panel of NR * DEPTH floats stays near the first-level cache. */
-#define DEPTH 256
-/* Rows of A packed at a time: ROWS * DEPTH floats stay in the second-level cache. */
-#define ROWS 512
+/* Depth of a packed block. Every block is one more pass over C, so it is as deep as lets ROWS * DEPTH floats of
+ * A and a B panel of NR * DEPTH stay in the second-level cache. */
+#define DEPTH 512
+/* Rows of A packed at a time. */
+#define ROWS 256
 
 typedef float vector_f __attribute__((vector_size(4 * VW)));
 
@@ -62,21 +63,16 @@ INLINE void pack_along(const uint16_t *from, ptrdiff_t stride, ptrdiff_t lanes, 
 #define INTERLEAVE(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})
 #endif
 
-/* A transpose of G lanes by 2G steps, `stride` apart in the lanes. Two steps of one lane are one 32-bit word,
- * so this is a G x G transpose of words followed by taking each word apart. Exchanging halves log2(G) times
- * rotates the (row, column) address by all its column bits, which transposes. */
+/* A G x G transpose of words. Exchanging halves log2(G) times rotates the (row, column) address by all its
+ * column bits, which transposes.
+ *
+ * Two steps of one lane are one word: transpose_G takes G lanes by 2G steps, `stride` apart in the lanes, and
+ * takes each word apart. */
 #define DEFINE_TRANSPOSE(G)                                                                                  \
     typedef uint32_t words_##G __attribute__((vector_size(4 * G)));                                          \
-    INLINE void transpose_##G(const uint16_t *from, ptrdiff_t stride, ptrdiff_t lanes, float *panel,         \
-                              ptrdiff_t width)                                                               \
+    INLINE void turn_##G(words_##G row[G])                                                                   \
     {                                                                                                        \
-        words_##G row[G], next[G];                                                                           \
-        _Pragma("GCC unroll 16") for (int i = 0; i < G; ++i)                                                 \
-        {                                                                                                    \
-            row[i] = (words_##G){0};                                                                         \
-            if (i < lanes)                                                                                   \
-                memcpy(&row[i], from + i * stride, sizeof row[i]);                                           \
-        }                                                                                                    \
+        words_##G next[G];                                                                                   \
         _Pragma("GCC unroll 4") for (int round = 1; round < G; round *= 2)                                   \
         {                                                                                                    \
             _Pragma("GCC unroll 8") for (int i = 0; i < G / 2; ++i)                                          \
@@ -86,6 +82,18 @@ INLINE void pack_along(const uint16_t *from, ptrdiff_t stride, ptrdiff_t lanes, 
             }                                                                                                \
             _Pragma("GCC unroll 16") for (int i = 0; i < G; ++i) row[i] = next[i];                           \
         }                                                                                                    \
+    }                                                                                                        \
+    INLINE void transpose_##G(const uint16_t *from, ptrdiff_t stride, ptrdiff_t lanes, float *panel,         \
+                              ptrdiff_t width)                                                               \
+    {                                                                                                        \
+        words_##G row[G];                                                                                    \
+        _Pragma("GCC unroll 16") for (int i = 0; i < G; ++i)                                                 \
+        {                                                                                                    \
+            row[i] = (words_##G){0};                                                                         \
+            if (i < lanes)                                                                                   \
+                memcpy(&row[i], from + i * stride, sizeof row[i]);                                           \
+        }                                                                                                    \
+        turn_##G(row);                                                                                       \
         _Pragma("GCC unroll 16") for (int i = 0; i < G; ++i)                                                 \
         {                                                                                                    \
             words_##G even = row[i] << 16, odd = row[i] & 0xffff0000u;                                       \
@@ -282,6 +290,14 @@ static void replace_nans(float *c, ptrdiff_t c_stride, ptrdiff_t rows, ptrdiff_t
     }
 }
 
+/* Outputs of the next block, which its first addition would wait for. */
+INLINE void ask_for(const float *c, ptrdiff_t c_stride, ptrdiff_t rows, ptrdiff_t columns)
+{
+    for (ptrdiff_t i = 0; i < rows; ++i)
+        for (ptrdiff_t j = 0; j < columns; j += 16)
+            __builtin_prefetch(c + i * c_stride + j, 1);
+}
+
 static void gemm_bf16(const struct gemm *g, void *workspace)
 {
     const uint16_t *a = g->a, *b = g->b;
@@ -302,9 +318,11 @@ static void gemm_bf16(const struct gemm *g, void *workspace)
                 ptrdiff_t columns = smaller(g->n - j, NR);
                 pack_b(b + j * b_n + k0 * b_k, g->transpose_b ? b_n : b_k, !g->transpose_b, columns,
                        round_up(columns, VW), pass.depth, b_panel);
-                for (ptrdiff_t i = 0; i < rows; i += MR)
+                for (ptrdiff_t i = 0; i < rows; i += MR) {
+                    ask_for(c + (i + MR) * g->c_stride + j, g->c_stride, smaller(rows - i - MR, MR), columns);
                     run_block(pass, a_panels + i * pass.depth, b_panel, c + i * g->c_stride + j,
                               g->c_stride, smaller(rows - i, MR), columns);
+                }
             }
         }
         replace_nans(c, g->c_stride, rows, g->n);

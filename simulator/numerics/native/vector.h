@@ -32,6 +32,11 @@ INLINE uint16_t bfloat16_of(float a)
     return (uint16_t)(a == a ? rounded : CANONICAL_NAN >> 16);
 }
 
+INLINE uint16_t canonical_bfloat16(uint16_t a)
+{
+    return (a & 0x7fffu) > 0x7f80u ? CANONICAL_NAN >> 16 : a;
+}
+
 INLINE int32_t truncated(float a)
 {
     /* The conversion of what does not fit is undefined in C, so those are replaced first. */
@@ -70,14 +75,43 @@ INLINE int32_t truncated(float a)
     UNARY(to_float32_int32, int32_t, float, (float)x)                                                        \
     UNARY(to_float32_int8, int8_t, float, (float)x)                                                          \
     UNARY(to_float32_bool, uint8_t, float, (float)x)                                                         \
+    UNARY(copy_bfloat16, uint16_t, uint16_t, canonical_bfloat16(x))                                          \
+    UNARY(copy_int32, int32_t, int32_t, x)                                                                   \
+    UNARY(copy_int8, int8_t, int8_t, x)                                                                      \
+    UNARY(copy_bool, uint8_t, uint8_t, x)                                                                    \
+    UNARY(negative_int32, uint32_t, uint32_t, 0u - x)                                                        \
+    UNARY(absolute_int32, uint32_t, uint32_t, x >> 31 ? 0u - x : x)                                          \
+    UNARY(sign_int32, int32_t, int32_t, (x > 0) - (x < 0))                                                   \
     BINARY(add_int32, uint32_t, uint32_t, x + y)                                                             \
     BINARY(subtract_int32, uint32_t, uint32_t, x - y)                                                        \
+    BINARY(maximum_int32, int32_t, int32_t, x > y ? x : y)                                                   \
+    BINARY(minimum_int32, int32_t, int32_t, x < y ? x : y)                                                   \
     BINARY(equal_int32, int32_t, uint8_t, x == y)                                                            \
+    BINARY(not_equal_int32, int32_t, uint8_t, x != y)                                                        \
+    BINARY(less_int32, int32_t, uint8_t, x < y)                                                              \
+    BINARY(less_equal_int32, int32_t, uint8_t, x <= y)                                                       \
+    BINARY(equal_int8, int8_t, uint8_t, x == y)                                                              \
+    BINARY(not_equal_int8, int8_t, uint8_t, x != y)                                                          \
+    BINARY(less_int8, int8_t, uint8_t, x < y)                                                                \
+    BINARY(less_equal_int8, int8_t, uint8_t, x <= y)                                                         \
+    BINARY(equal_bool, uint8_t, uint8_t, x == y)                                                             \
+    BINARY(not_equal_bool, uint8_t, uint8_t, x != y)                                                         \
+    BINARY(less_bool, uint8_t, uint8_t, x < y)                                                               \
+    BINARY(less_equal_bool, uint8_t, uint8_t, x <= y)                                                        \
+    WHERE(where_bfloat16, uint16_t, canonical_bfloat16(x ? y : z))                                           \
+    WHERE(where_int32, int32_t, x ? y : z)                                                                   \
+    WHERE(where_int8, int8_t, x ? y : z)                                                                     \
+    WHERE(where_bool, uint8_t, x ? y : z)                                                                    \
+    UNARY(to_int32_int8, int8_t, int32_t, x)                                                                 \
+    UNARY(to_int32_bool, uint8_t, int32_t, x)                                                                \
+    UNARY(to_bool_int32, int32_t, uint8_t, x != 0)                                                           \
+    UNARY(to_bool_int8, int8_t, uint8_t, x != 0)                                                             \
     BINARY(logical_and_bool, uint8_t, uint8_t, x & y)                                                        \
     BINARY(logical_or_bool, uint8_t, uint8_t, x | y)                                                         \
     UNARY(logical_not_bool, uint8_t, uint8_t, x ^ 1)
 
-/* Results never overlap operands; GCC does not see that of table look-ups. */
+/* A result lies apart from an operand or exactly where it lies (a plan may update memory in place), so no element
+ * depends on another; the compiler does not see that. */
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -87,8 +121,8 @@ INLINE int32_t truncated(float a)
 #define DEFINE_UNARY(name, type, result, value)                                                              \
     static void name(ptrdiff_t n, const void *a, const void *b, const void *c, void *out)                    \
     {                                                                                                        \
-        const type *restrict xs = a;                                                                         \
-        result *restrict results = out;                                                                      \
+        const type *xs = a;                                                                         \
+        result *results = out;                                                                      \
         (void)b;                                                                                             \
         (void)c;                                                                                             \
         INDEPENDENT for (ptrdiff_t i = 0; i < n; ++i) {                                                      \
@@ -99,8 +133,8 @@ INLINE int32_t truncated(float a)
 #define DEFINE_BINARY(name, type, result, value)                                                             \
     static void name(ptrdiff_t n, const void *a, const void *b, const void *c, void *out)                    \
     {                                                                                                        \
-        const type *restrict xs = a, *restrict ys = b;                                                       \
-        result *restrict results = out;                                                                      \
+        const type *xs = a, *ys = b;                                                       \
+        result *results = out;                                                                      \
         (void)c;                                                                                             \
         INDEPENDENT for (ptrdiff_t i = 0; i < n; ++i) {                                                      \
             type x = xs[i], y = ys[i];                                                                       \
@@ -110,9 +144,9 @@ INLINE int32_t truncated(float a)
 #define DEFINE_WHERE(name, type, value)                                                                      \
     static void name(ptrdiff_t n, const void *a, const void *b, const void *c, void *out)                    \
     {                                                                                                        \
-        const uint8_t *restrict xs = a;                                                                      \
-        const type *restrict ys = b, *restrict zs = c;                                                       \
-        type *restrict results = out;                                                                        \
+        const uint8_t *xs = a;                                                                      \
+        const type *ys = b, *zs = c;                                                       \
+        type *results = out;                                                                        \
         INDEPENDENT for (ptrdiff_t i = 0; i < n; ++i) {                                                      \
             uint8_t x = xs[i];                                                                               \
             type y = ys[i], z = zs[i];                                                                       \
@@ -121,11 +155,11 @@ INLINE int32_t truncated(float a)
     }
 VECTOR_FUNCTIONS(DEFINE_UNARY, DEFINE_BINARY, DEFINE_WHERE)
 
-#define LIST_UNARY(name, type, result, value) {#name, name, {sizeof(type), 0, 0}, sizeof(result)},
-#define LIST_BINARY(name, type, result, value) {#name, name, {sizeof(type), sizeof(type), 0}, sizeof(result)},
-#define LIST_WHERE(name, type, value) {#name, name, {1, sizeof(type), sizeof(type)}, sizeof(type)},
+#define LIST_UNARY(name, type, result, value) {#name, name},
+#define LIST_BINARY(name, type, result, value) {#name, name},
+#define LIST_WHERE(name, type, value) {#name, name},
 static const struct vector_entry vector_entries[] = {
-    VECTOR_FUNCTIONS(LIST_UNARY, LIST_BINARY, LIST_WHERE){NULL, NULL, {0, 0, 0}, 0},
+    VECTOR_FUNCTIONS(LIST_UNARY, LIST_BINARY, LIST_WHERE){NULL, NULL},
 };
 
 /* The arrays that enter the machine are searched before they are copied: they rarely hold such a NaN. */

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.numerics import core, fallback
+from simulator.numerics import core, encode, fallback, native_plan
 from simulator.numerics import table_unit as kernel_tables
+from simulator.numerics.lowering import Lowering
+from simulator.numerics.memory import place
 from simulator.numerics.tables import tables
+from simulator.numerics.vector_program import encode_program
 from simulator.reference import table_unit as reference_tables
 from tests.support.faults.base import DIRECTED, EMULATION, FLOAT64, Fault, Patch, Seed
 
@@ -93,9 +96,42 @@ def native_core() -> Any:
 
 def native_other_tile(patch: Patch) -> None:
     """The C core is told of an array of twice the height."""
-    native = native_core()
-    gemm = native.gemm
-    patch.setattr(native, "gemm", lambda *given: gemm(*given[:7], 2 * given[7], *given[8:]))
+    native_core()
+    patch.setattr(
+        native_plan,
+        "Lowering",
+        lambda nodes, native, rows, dataflow: Lowering(nodes, native, 2 * rows, dataflow),
+    )
+
+
+def native_lifetimes(patch: Patch) -> None:
+    """A step's memory is given away before its values are read."""
+    native_core()
+    patch.setattr(
+        native_plan, "place", lambda sizes, written, read: place(sizes, written, [()] * len(read))
+    )
+
+
+def native_dropped(patch: Patch) -> None:
+    """Fused programs of two functions (the updates of weights among them) are not run."""
+    native_core()
+    nothing = encode.move(0, 0, encode.Move(4, ((0, 4, 4),)))
+
+    def dropped(program: Any, *given: Any) -> list[int]:
+        return nothing if len(program.steps) == 2 else encode_program(program, *given)
+
+    patch.setattr(native_plan, "encode_program", dropped)
+
+
+def native_tail(patch: Patch) -> None:
+    """Fused programs stop before the last element."""
+    native_core()
+
+    def shortened(*given: Any) -> list[int]:
+        kind, length, outer, inner, *rest = encode_program(*given)
+        return [kind, length, outer, inner - (inner > 1), *rest]
+
+    patch.setattr(native_plan, "encode_program", shortened)
 
 
 def set_native_tables(**changed: np.ndarray) -> None:
@@ -112,6 +148,9 @@ def native_table(patch: Patch) -> None:
 IN_C = {
     "another array's order": Fault(native_other_tile, EMULATION),
     "a table of exp": Fault(native_table, EMULATION),
+    "memory given away too early": Fault(native_lifetimes, EMULATION),
+    "an operation dropped": Fault(native_dropped, EMULATION),
+    "the last element of a chunk": Fault(native_tail, EMULATION),
 }
 
 

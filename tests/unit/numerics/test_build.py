@@ -59,7 +59,7 @@ def test_all_backends_can_be_forced_by_the_variable():
     assert all(bits == results["numpy"][1] for _, bits in results.values())
 
 
-def test_without_a_compiler_numpy_computes_with_the_same_bits(tmp_path, monkeypatch):
+def test_without_a_compiler_numpy_computes_with_the_same_bits(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build, "PACKAGE", tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -69,11 +69,35 @@ def test_without_a_compiler_numpy_computes_with_the_same_bits(tmp_path, monkeypa
     a = random_bits(60, seed=1).astype(np.uint16).reshape(6, 10)
     bits = kernels.gemm(a, a, transpose_b=True, rows=4, dataflow="ws")
     assert core.backend() == "numpy fallback: no C compiler (cc, gcc, clang or g++)"
+    kernels.gemm(a, a, transpose_b=True, rows=4, dataflow="ws")
+    said = capsys.readouterr().err  # once, however much is computed
+    assert said == f"pulsetrain: {core.backend()}; the same bits, but slowly\n"
     with pytest.raises(ConfigError, match="no native core: no C compiler"), core.forced("avx2"):
         pass
     monkeypatch.undo()
     again = kernels.gemm(a, a, transpose_b=True, rows=4, dataflow="ws")
     assert np.array_equal(bits.view(np.uint32), again.view(np.uint32))
+
+
+@pytest.mark.parametrize("count", ["0", "65", "two", "1.5"])
+def test_a_wrong_number_of_threads_is_one_line(count):
+    done = subprocess.run(
+        [sys.executable, "-c", "from simulator.numerics import core; core.active()"],
+        cwd=ROOT, capture_output=True, text=True,
+        env=dict(os.environ) | {"PYTHONPATH": str(ROOT), core.THREADS_VARIABLE: count},
+    )  # fmt: skip
+    message = f"ConfigError: {core.THREADS_VARIABLE}={count}: expected a number from 1 to 64"
+    assert done.stderr.splitlines()[-1].endswith(message)
+
+
+def test_the_number_of_threads_is_the_variables(monkeypatch):
+    bits = {probe(**{core.THREADS_VARIABLE: count})[1][0] for count in ("1", "2", "7")}
+    assert len(bits) == 1
+    monkeypatch.setenv(core.THREADS_VARIABLE, "7")
+    monkeypatch.setattr(core, "_state", core._State())
+    assert core.threads() == 7
+    monkeypatch.undo()
+    core.active().set_threads(core._default_threads())
 
 
 def test_a_failing_compiler_is_one_line(tmp_path, monkeypatch):

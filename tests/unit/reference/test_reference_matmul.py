@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.errors import CaptureError
-from simulator.reference import emulate
+from simulator.reference import emulate, matrix
 
 from .exact import NAN_BITS, bfloat16, bits, floats, gemm, hard_floats
 
@@ -202,3 +202,25 @@ def test_empty_and_mismatched_shapes() -> None:
     assert matmul(np.ones((0, 4), np.float32), np.ones((4, 3), np.float32)).shape == (0, 3)
     with pytest.raises(ValueError, match="4 is not 3"):
         matmul(np.ones((2, 4), np.float32), np.ones((3, 2), np.float32))
+
+
+@pytest.mark.parametrize("exponent", [0, -30, -50, -66, -70, 55, 66, 100])
+def test_products_are_exact_in_the_type_that_is_chosen(exponent: int) -> None:
+    """Near the ends of float32's range its products round or overflow: then float64 is taken."""
+    rng = np.random.default_rng(abs(exponent))
+    a, b = (matrix.to_bfloat16(rng.standard_normal(s).astype(np.float32)) for s in ((9, 40), (40, 7)))
+    a, b = a * np.float32(2.0**exponent), b * np.float32(2.0**exponent)
+    a[0, 0] = 0.0
+    chosen = matrix.exact_type(a, b)
+    assert chosen == (np.float32 if -60 < exponent < 60 else np.float64)
+    wide = a.T.astype(np.float64)[None], b.astype(np.float64)[None]
+    given = a.T.astype(chosen)[None], b.astype(chosen)[None]
+    with np.errstate(all="ignore"):
+        expected, found = matrix.fma_chains(*wide), matrix.fma_chains(*given)
+    assert np.array_equal(expected.view(np.uint32), found.view(np.uint32))
+
+
+def test_what_is_not_finite_is_multiplied_in_float64() -> None:
+    one = np.ones((2, 2), np.float32)
+    for value in (np.inf, np.nan):
+        assert matrix.exact_type(one, np.full((2, 2), value, np.float32)) == np.float64
