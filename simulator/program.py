@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -96,3 +97,21 @@ class Program:
     def encode(self) -> bytes:
         """The instruction stream as the sequencer reads it, 32 bytes per instruction."""
         return isa.encode(self.records)
+
+
+@dataclass(frozen=True)
+class LongProgram:
+    """A Program that need not be in memory as a whole: its parts, one after the other.
+
+    Each part is a Program of its own instructions and of all tables; HALT is in the last one.
+    """
+
+    count: int  # of instructions
+    parts: Iterator[Program]  # to be read once
+    operations: tuple[Operation, ...]
+    placements: tuple[Placement, ...]
+    memory_granules: dict[Space, int]
+    name: str
+
+    def __len__(self) -> int:
+        return self.count

@@ -1,20 +1,19 @@
 """Per-instruction timing primitives: how long a unit is occupied, when the last write lands, a FIFO's hop.
 
-These numbers are written once, here; each engine composes them on its own (events, recurrence), and the
-RTL holds none of them. ``docs/timing.md`` defines every term. All values are cycles.
-
-A machine may stand for many (``simulator.fast.designs``): its numbers are then columns, arrays of shape
-(machines, 1), and so are the constants here; times of instructions are (machines, instructions).
+These numbers are defined here; each engine composes them on its own (events, recurrence), and the RTL holds
+none of them. The compiled recurrence repeats them for speed (``simulator/fast/native/times.h``).
+``docs/timing.md`` defines every term. All values are cycles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator.errors import OutOfDomain
 from simulator.isa import REDUCING, Flag, Function, Opcode, Records
 from simulator.machines.systolic import SystolicMachine
 from simulator.units import ceil_div
@@ -23,6 +22,7 @@ Cycles = npt.NDArray[np.int64]
 
 DISPATCH_TO_ISSUE = 1  # an instruction dispatched in cycle d can issue in cycle d + 1
 REFILL_AFTER_ISSUE = 1  # a queue slot freed by an issue in cycle s can be dispatched into in cycle s + 1
+MOST_CYCLES = 2.0**62  # that anything may take
 ITERATIVE_WRITE = 1  # from the last cycle of an iterative function to the cycle after its write
 
 # All that the times of an instruction depend on beside its opcode and the machine: fields, and which of their
@@ -49,6 +49,10 @@ _ITERATIVE = {
 }
 
 
+_PLAIN: Final = len(Function)  # any function that is none of these
+_REDUCES: Final = np.array([function in REDUCING for function in (*Function, _PLAIN)])
+
+
 class InstructionTimes(NamedTuple):
     """Two numbers per instruction.
 
@@ -71,11 +75,6 @@ class ArrayTimes(NamedTuple):
     accumulate: int  # two MATMULs' starts, when the second accumulates
 
 
-def _most(a: Any, b: Any) -> Any:
-    """``max``, of columns too."""
-    return np.maximum(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else max(a, b)
-
-
 def row_delay(machine: SystolicMachine) -> int:
     """Delay of a partial sum per row of PEs."""
     unit = machine.matrix_unit
@@ -90,8 +89,8 @@ def array_times(machine: SystolicMachine) -> ArrayTimes:
     return ArrayTimes(
         operand=machine.unified_buffer.read_latency_cycles,
         weight_lines=unit.rows,
-        weights_before_rows=_most(1 + (unit.rows - 1) * _most(0, 1 + hop - delay), unit.rows - 1),
-        rows_before_weights=1 + (unit.rows - 1) * _most(0, delay - 1 - hop),
+        weights_before_rows=max(1 + (unit.rows - 1) * max(0, 1 + hop - delay), unit.rows - 1),
+        rows_before_weights=1 + (unit.rows - 1) * max(0, delay - 1 - hop),
         result=result,
         accumulate=machine.accumulators.adder_latency_cycles,
     )
@@ -118,22 +117,12 @@ def releases_at_swap(machine: SystolicMachine) -> bool:
 def instruction_times(machine: SystolicMachine, records: Records) -> InstructionTimes:
     """Occupancy and latency of every instruction of a Program."""
     opcodes = records["opcode"]
-    places = ((times, _places(opcodes == int(opcode))) for opcode, times in _BY_OPCODE.items())
-    found = [(at, times(machine, records[at])) for times, at in places if at is not None]
-    machines = np.broadcast_shapes(*(times.latency.shape[:-1] for _, times in found))
-    occupancy = np.ones((*machines, len(records)), dtype=np.int64)
+    occupancy = np.ones(len(records), dtype=np.int64)
     latency = np.ones_like(occupancy)
-    for chosen, times in found:
-        occupancy[..., chosen], latency[..., chosen] = times
+    for opcode in np.flatnonzero(np.bincount(opcodes)).tolist():
+        chosen = np.flatnonzero(opcodes == opcode)
+        occupancy[chosen], latency[chosen] = _BY_OPCODE[Opcode(opcode)](machine, records[chosen])
     return InstructionTimes(occupancy, latency)
-
-
-def _places(chosen: npt.NDArray[np.bool_]) -> Any:
-    """What indexes the chosen ones, None for none: where they lie side by side a slice, which is faster."""
-    at = np.flatnonzero(chosen)
-    if len(at) == 0:
-        return None
-    return slice(at[0], at[-1] + 1) if at[-1] - at[0] < len(at) else at
 
 
 def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
@@ -143,24 +132,28 @@ def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
     return n_bytes
 
 
-def _transfer_cycles(machine: SystolicMachine, records: Records) -> Cycles:
-    to_host = (records["flags"] & int(Flag.HOST)) != 0
+def _transfer_cycles(machine: SystolicMachine, records: Records, to_host: npt.NDArray[np.bool_]) -> Cycles:
     host, hbm = machine.host_link.bytes_per_cycle, machine.hbm.bytes_per_cycle
-    n_bytes = transfer_bytes(machine, records)
     numerator = np.where(to_host, host.numerator, hbm.numerator)
     denominator = np.where(to_host, host.denominator, hbm.denominator)
-    return -(-n_bytes * denominator // numerator)
+    # Cut in two: the bytes times the denominator could take more than 64 bits.
+    whole, rest = np.divmod(transfer_bytes(machine, records), numerator)
+    if (longest := (whole.astype(np.float64) * denominator).max()) > MOST_CYCLES:
+        raise OutOfDomain(f"a transfer of {longest:.2g} cycles: at most {MOST_CYCLES:.2g} are counted")
+    cycles: Cycles = whole * denominator - (-rest * denominator // numerator)
+    return cycles
 
 
 def _load(machine: SystolicMachine, records: Records) -> InstructionTimes:
-    occupancy = _transfer_cycles(machine, records)
     to_host = (records["flags"] & int(Flag.HOST)) != 0
+    occupancy = _transfer_cycles(machine, records, to_host)
     latency = np.where(to_host, machine.host_link.latency_cycles, machine.hbm.latency_cycles)
     return InstructionTimes(occupancy, occupancy + latency)
 
 
 def _store(machine: SystolicMachine, records: Records) -> InstructionTimes:
-    occupancy = _transfer_cycles(machine, records)
+    to_host = (records["flags"] & int(Flag.HOST)) != 0
+    occupancy = _transfer_cycles(machine, records, to_host)
     return InstructionTimes(occupancy, occupancy + machine.unified_buffer.read_latency_cycles)
 
 
@@ -194,21 +187,16 @@ def _vec(machine: SystolicMachine, records: Records) -> InstructionTimes:
     unit = machine.vector_unit
     beats = ceil_div(machine.line_elements, unit.lanes)
     rows, panels = records["rows"].astype(np.int64), records["panels"].astype(np.int64)
-    functions = records["function"]
-    interval: Any = 1
-    write: Any = unit.alu_latency_cycles
+    functions = np.minimum(records["function"], _PLAIN)
+    interval, write = np.ones(_PLAIN + 1, np.int64), np.full(_PLAIN + 1, unit.alu_latency_cycles)
     for function, field in _ITERATIVE.items():
-        chosen = functions == int(function)
-        if chosen.any():
-            interval = np.where(chosen, getattr(unit, field), interval)
-            write = np.where(chosen, ITERATIVE_WRITE, write)
-    latency = machine.unified_buffer.read_latency_cycles + rows * panels * beats * interval + write
+        interval[function], write[function] = getattr(unit, field), ITERATIVE_WRITE
+    read = machine.unified_buffer.read_latency_cycles
+    latency = read + rows * panels * beats * interval[functions] + write[functions]
     # A reduction's next row needs the sum so far: a row takes the adder's latency, or its beats if they
     # are more.
-    reducing = np.logical_or.reduce([functions == int(function) for function in REDUCING])
-    row_cycles = _most(beats, unit.alu_latency_cycles)
-    reduction = machine.unified_buffer.read_latency_cycles + panels * (rows * row_cycles + beats)
-    latency = np.where(reducing, reduction, latency)
+    reduction = read + panels * (rows * max(beats, unit.alu_latency_cycles) + beats)
+    latency = np.where(_REDUCES[functions], reduction, latency)
     return InstructionTimes(latency, latency)  # the next instruction waits for the last write
 
 

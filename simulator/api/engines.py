@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from simulator import fast, systolic
-from simulator.api.cosim import against_models
 from simulator.errors import CheckError, DeadlockError, OutOfDomain
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program
@@ -30,6 +29,8 @@ def _rtl(machine: SystolicMachine, program: Program) -> Trace:
 
     They are the RTL's too only if every start and end is the same, so anything else is a failed check.
     """
+    from simulator.api.cosim import against_models  # with all that RTL needs
+
     model = systolic.simulate(machine, program.records)
     comparison, run = against_models(machine, program, model)
     if comparison.cycle_mismatches:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from simulator.api.engines import time_program
 from simulator.api.step import validate_compiled
+from simulator.api.timed import Timed, is_long, time_in_parts
 from simulator.compiler import compile_graph
 from simulator.compiler.array_program import (
     accumulator_lines,
@@ -112,7 +113,10 @@ def gemm(
     if dtype not in SYSTOLIC_TYPES:
         raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
     if machine.is_power_of_two:
-        program = compile_graph(gemm_graph(m, k, n, transa, transb, dtype), machine)
+        graph = gemm_graph(m, k, n, transa, transb, dtype)
+        if is_long(graph, machine):
+            return _result(machine, time_in_parts(graph, machine, engine), m, k, n)
+        program = compile_graph(graph, machine)
         validate_compiled(program, machine)
     else:
         if transa or transb:
@@ -125,7 +129,11 @@ def gemm(
 
 
 def _measured(machine: SystolicMachine, program: Program, trace: Trace, m: int, k: int, n: int) -> GemmResult:
-    metrics = measure(machine, program, trace)
+    return _result(machine, Timed(measure(machine, program, trace), len(program)), m, k, n)
+
+
+def _result(machine: SystolicMachine, timed: Timed, m: int, k: int, n: int) -> GemmResult:
+    metrics = timed.metrics
     energy = systolic_energy(machine, metrics.counters)
     return GemmResult(
         m,
@@ -140,7 +148,7 @@ def _measured(machine: SystolicMachine, program: Program, trace: Trace, m: int, 
         energy.energy_pj,
         metrics.engine,
         machine.name,
-        {"instructions": len(program), "hbm_bytes": metrics.counters.hbm_bytes},
+        {"instructions": timed.instructions, "hbm_bytes": metrics.counters.hbm_bytes},
     )
 
 
@@ -226,7 +234,7 @@ def gemm_scalesim(
         validate_compiled(program, ideal)
     trace = time_program(ideal, program, engine)
     result = _measured(ideal, program, trace, m, k, n)
-    cycles = _array_cycles(ideal, program, trace) - 1
+    cycles = array_cycles(ideal, program, trace) - 1
     unit = machine.matrix_unit
     utilization = result.macs / (unit.rows * unit.cols * (cycles + 1))
     details = {**result.details, "folds": array_gemm(machine, m, k, n).folds, "compat": "scalesim"}
@@ -247,7 +255,7 @@ def gemm_scalesim(
     )
 
 
-def _array_cycles(machine: SystolicMachine, program: Program, trace: Trace) -> int:
+def array_cycles(machine: SystolicMachine, program: Program, trace: Trace) -> int:
     """Cycles from the first operand in to the last result at the array's edge, shift-outs left out."""
     array = array_times(machine)
     matmuls = program.records["opcode"] == Opcode.MATMUL

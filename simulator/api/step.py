@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.api.engines import time_program
-from simulator.capture import Captured, capture
+from simulator.api.timed import Progress, Timed, is_long, time_in_parts
 from simulator.compiler import compile_graph
 from simulator.energy import Energy, systolic_energy
 from simulator.errors import CheckError, DeadlockError, ProgramError
 from simulator.graph import Graph
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics import Metrics, measure
-from simulator.numerics.execute import Execution, Plan
 from simulator.program import Program
 from simulator.trace import Trace
 from simulator.validate import validate
+
+if TYPE_CHECKING:
+    from simulator.capture import Captured
+    from simulator.numerics.execute import Execution, Plan
 
 Function = Callable[..., Any]
 
@@ -34,6 +37,7 @@ class Step:
     captured: Captured
     machine: SystolicMachine
     engine: str
+    progress: Progress | None = None  # told of long Programs
 
     @property
     def graph(self) -> Graph:
@@ -42,7 +46,9 @@ class Step:
 
     @cached_property
     def plan(self) -> Plan:
-        """The whole-operation kernels in order."""
+        """The graph prepared for computing values; imported here, as timing alone needs none of it."""
+        from simulator.numerics.execute import Plan
+
         unit = self.machine.matrix_unit
         return Plan(self.graph, rows=unit.rows, dataflow=unit.dataflow)
 
@@ -64,19 +70,37 @@ class Step:
         return time_program(self.machine, self.program, self.engine)
 
     @cached_property
+    def timed(self) -> Timed:
+        """Metrics, and how many instructions there are.
+
+        A Program too long to be in memory is timed in parts: there is no Trace then.
+        """
+        if is_long(self.graph, self.machine):
+            return time_in_parts(self.graph, self.machine, self.engine, progress=self.progress)
+        return Timed(measure(self.machine, self.program, self.trace), len(self.program))
+
+    @property
     def metrics(self) -> Metrics:
         """Cycles, stalls, traffic and utilization."""
-        return measure(self.machine, self.program, self.trace)
+        return self.timed.metrics
 
     @cached_property
     def energy(self) -> Energy:
         """Energy of one execution."""
         return systolic_energy(self.machine, self.metrics.counters)
 
-    def execute(self, arguments: tuple[Any, ...], *, keep: Any = None) -> tuple[Execution, Mapping[str, Any]]:
-        """The values of one execution, and the run-time numbers it was given."""
+    def execute(
+        self, arguments: tuple[Any, ...], *, keep: Any = None, follows: bool = False, consume: bool = False
+    ) -> tuple[Execution, Mapping[str, Any]]:
+        """The values of one execution, and the run-time numbers it was given.
+
+        ``follows``: what is carried from step to step is an earlier execution's result, known to be as the
+        machine makes it. ``consume``: those arrays are given away, and results may be written into them.
+        """
         inputs, numbers = self.captured.flatten_arguments(arguments)
-        return self.plan.run(inputs, numbers, keep=keep), numbers
+        carried = self.graph.carried.keys() if follows else ()
+        donated = carried if consume else ()
+        return self.plan.run(inputs, numbers, keep=keep, canonical=carried, donated=donated), numbers
 
     def result(self, execution: Execution, numbers: Mapping[str, Any]) -> Any:
         """The execution's outputs as the function returns them."""
@@ -104,17 +128,21 @@ def build_step(
     resident: Sequence[int] | None = None,
     name: str = "step",
     engine: str = "event",
+    progress: Progress | None = None,
 ) -> Step:
     """Captures ``function`` for arguments of these shapes.
 
     ``carry``: positions of arguments whose new values are the first results (parameters, state).
     ``resident``: positions of arguments that live in the machine's memory (default: ``carry``).
+    ``progress`` is told how far a Program too long to be in memory has been made.
 
     Raises:
         CaptureError: the function uses something that the machine cannot do.
     """
+    from simulator.capture import capture
+
     captured = capture(function, arguments, carry=carry, resident=resident, name=name)
-    return Step(function, captured, machine, engine)
+    return Step(function, captured, machine, engine, progress)
 
 
 def shape_key(arguments: tuple[Any, ...]) -> Any:
@@ -126,6 +154,6 @@ def shape_key(arguments: tuple[Any, ...]) -> Any:
         if isinstance(value, list | tuple):
             return tuple(key(item) for item in value)
         shape = getattr(value, "shape", None)
-        return (shape, str(value.dtype)) if shape is not None else type(value).__name__
+        return (shape, value.dtype) if shape is not None else type(value)
 
     return key(arguments)

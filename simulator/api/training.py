@@ -121,8 +121,9 @@ class _Shapes:
         self._build = build
         self.timed: dict[Any, Timed] = {}
 
-    def at(self, arguments: tuple[Any, ...]) -> Timed:
-        key = shape_key(arguments)
+    def at(self, arguments: tuple[Any, ...], varying: tuple[Any, ...]) -> Timed:
+        """The step of these arguments, of which only the varying ones change their shapes in a run."""
+        key = shape_key(varying)
         if key not in self.timed:
             self.timed[key] = Timed(self._build(arguments))
         return self.timed[key]
@@ -181,8 +182,13 @@ def train(
                 close_epoch()
                 epoch_loss, epoch_samples, epoch = 0.0, 0, item.epoch
             arguments = (run.params, run.state, *item.arguments)
-            timed = shapes.at(arguments)
-            execution, numbers = timed.step.execute(arguments)
+            timed = shapes.at(arguments, item.arguments)
+            wanted = check is not None and (timed.count == 0 or last or check.wants(run.steps, last))
+            # The first parameters are the caller's; later ones are this loop's, and a check reads them again.
+            follows = run.steps > 0
+            execution, numbers = timed.step.execute(
+                arguments, follows=follows, consume=follows and not wanted
+            )
             result = timed.step.result(execution, numbers)
             if check is not None:
                 if timed.count == 0 or last:
@@ -234,7 +240,7 @@ class _Predictor:
     def accuracy(self, params: Any) -> float:
         right = 0
         for x, labels in self._batches():
-            timed = self._shapes.at((params, x))
+            timed = self._shapes.at((params, x), (x,))
             execution, numbers = timed.step.execute((params, x))
             outputs = timed.step.result(execution, numbers)
             right += int(np.sum(np.argmax(outputs, axis=1) == labels))
@@ -246,7 +252,7 @@ class _Predictor:
         """The first batch of every shape, against everything."""
         seen: set[int] = set()
         for x, _ in self._batches():
-            step = self._shapes.at((params, x)).step
+            step = self._shapes.at((params, x), (x,)).step
             if len(x) in seen:
                 continue
             seen.add(len(x))

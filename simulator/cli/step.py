@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,36 +73,77 @@ def command(
 def example_arguments(workload: Workload, batch: int) -> tuple[Any, ...]:
     """Arguments of a training step with the right shapes; timing does not depend on what they hold.
 
+    They take no room: parameters, state and batch are zeros that lie in one place each.
+
     Shapes: x (batch, inputs), y (batch, outputs).
     """
-    import numpy as np
-
     from workloads import mlp, train
 
     config = workload.config
-    params = train.initial_params(config, workload.initializer, workload.seed)
-    state = mlp.init_state(workload.optimizer, params)
+    params = train.initial_params(config, lambda rng, n, m: (_blank((n, m)), _blank((m,))), workload.seed)
     masks = mlp.dropout_masks(config, batch, workload.seed, 0)
-    x = np.zeros((batch, config.widths[0]), np.float32)
-    y = np.zeros((batch, config.widths[-1]), np.float32)
-    return params, state, x, y, masks, workload.lr, 1
+    x, y = _blank((batch, config.widths[0])), _blank((batch, config.widths[-1]))
+    return params, _example_state(workload.optimizer, params), x, y, masks, workload.lr, 1
+
+
+def _blank(shape: tuple[int, ...], dtype: Any = "float32") -> Any:
+    import numpy as np
+
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _example_state(optimizer: Any, params: Any) -> Any:
+    """The optimizer's state for all parameters, as ``mlp.init_state``, but blank."""
+    return [{name: _scaled(optimizer.init, w) for name, w in layer.items()} for layer in params]
+
+
+def _scaled(init: Any, w: Any) -> Any:
+    """``init(w)``, blank: sizes that follow those of small arrays follow those of ``w``."""
+    import numpy as np
+
+    from simulator.capture.trees import leaves, rebuild
+
+    small = [np.zeros(sizes[: w.ndim], w.dtype) for sizes in ((13, 17), (19, 23))]
+    one, other = (dict(leaves(init(probe), "")) for probe in small)
+    to = {pair: size for pair, size in zip(zip(*(p.shape for p in small), strict=True), w.shape, strict=True)}
+    shapes = {}
+    for path, value in one.items():
+        if path in other and isinstance(value, np.ndarray) and value.ndim == np.ndim(other[path]):
+            pairs = list(zip(value.shape, other[path].shape, strict=True))
+            if all(a == b or (a, b) in to for a, b in pairs):
+                shapes[path] = tuple(to.get(pair, pair[0]) for pair in pairs)
+    if shapes.keys() != {path for path, value in one.items() if isinstance(value, np.ndarray)}:
+        return init(w)
+    return rebuild(
+        init(small[0]), "", lambda path, v: _blank(shapes[path], v.dtype) if path in shapes else v
+    )
 
 
 def _systolic(machine: SystolicMachine, workload: Workload, engine: str) -> dict[str, Any]:
+    from tqdm import tqdm
+
     from simulator.api.step import build_step
+    from simulator.energy import systolic_area
     from workloads import mlp
 
     assert workload.batch is not None
     function = mlp.make_train_step(workload.config, workload.optimizer)
-    step = build_step(
-        function, example_arguments(workload, workload.batch), machine, name="train", engine=engine
-    )
-    metrics, energy = step.metrics, step.energy
+    arguments = example_arguments(workload, workload.batch)
+    with tqdm(unit="instruction", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
+
+        def progress(done: int, count: int) -> None:
+            bar.total = count
+            bar.update(done - bar.n)
+
+        step = build_step(function, arguments, machine, name="train", engine=engine, progress=progress)
+        metrics = step.metrics
+    energy, area = step.energy, systolic_area(machine)
     return {
         **metrics.details(),
         "energy_pj": energy.energy_pj,
         "energy": energy.summary(),
-        "instructions": len(step.program),
+        "area": area.summary(),
+        "instructions": step.timed.instructions,
         "gemms": len(step.graph.matmuls()),
         "workload": workload.described,
     }
@@ -122,6 +164,13 @@ def _show(summary: dict[str, Any]) -> None:
     click.echo(f"  cycles       {summary['cycles']:,}  ({summary['time_us']:,.3f} us)")
     click.echo(f"  utilization  {summary['utilization']:.2%}  of {summary['macs']:,} MACs")
     click.echo(f"  energy       {summary['energy_pj'] / 1e6:,.3f} uJ")
+    if "area" in summary:
+        area = summary["area"]
+        where = f"at {area['node_nm']} nm" if area["node_nm"] else area["library"]
+        click.echo(
+            f"  area         {area['logic_um2'] / 1e6:,.3f} mm2 of logic {where}, "
+            f"{area['memory_bits']:,} bits of memory"
+        )
     if "units" in summary:
         click.echo("\n  unit              busy      stalls")
         for name, unit in summary["units"].items():

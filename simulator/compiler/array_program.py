@@ -9,8 +9,10 @@ scalesim``, whose folds know neither sub-lines nor transposes. Everything else i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.compiler.emit import Emitter
 from simulator.compiler.space import NO_HAZARDS, Hazards
@@ -153,61 +155,71 @@ class _ArrayCompiler:
         return _after(after, UnitId.DMA, index)
 
     def _stationary(self, loaded: Hazards) -> Hazards:
-        mapping, last = self.mapping, -1
-        tiles = ceil_div(mapping.down, mapping.rows)
-        chunks = list(pieces(0, mapping.stream, MAX_ROWS))
-        for column, c0 in enumerate(range(0, mapping.across, mapping.cols)):
-            width = min(mapping.cols, mapping.across - c0)
-            for tile, (d0, d1) in enumerate(pieces(0, mapping.down, mapping.rows)):
-                held = self.moving + (column * tiles + tile) * mapping.rows
-                self.emitter.emit(
-                    Opcode.WLOAD, loaded, operation=0, rows=d1 - d0, item=self.item, src0=held << self.item
-                )
-                for t0, t1 in chunks:
-                    flags = self.integer | (Flag.ACCUMULATE if tile else Flag.NONE)
-                    flags |= Flag.SWAP if t0 == 0 else Flag.NONE
-                    flags |= Flag.RELEASE if t1 == mapping.stream else Flag.NONE
-                    last = self.emitter.emit(
-                        Opcode.MATMUL,
-                        loaded,
-                        operation=0,
-                        macs=(t1 - t0) * (d1 - d0) * width,
-                        rows=t1 - t0,
-                        tail=d1 - d0,
-                        item=self.item,
-                        flags=int(flags),
-                        src0=tile * mapping.stream + t0 << self.item,
-                        dst=column * mapping.stream + t0,
-                    )
-        return _after(loaded, UnitId.MATRIX, last)
+        """For every tile a WLOAD and the MATMULs of the pieces of the stream."""
+        mapping, begin, length = self.mapping, *_pieces(self.mapping.stream, MAX_ROWS)
+        column, tile, piece = np.ix_(*map(np.arange, self._folds(1 + len(begin))))
+        begin, length = np.append(0, begin), np.append(0, length)  # of the WLOAD first
+        width = np.minimum(mapping.cols, mapping.across - column * mapping.cols)
+        depth = np.minimum(mapping.rows, mapping.down - tile * mapping.rows)
+        held = self.moving + (column * tile.size + tile) * mapping.rows
+        flags = self.integer | np.where(tile > 0, int(Flag.ACCUMULATE), 0)
+        flags = flags | np.where(piece == 1, int(Flag.SWAP), 0)
+        flags = flags | np.where(piece == piece.size - 1, int(Flag.RELEASE), 0)
+        loads = piece == 0
+        return self._emit_tiles(
+            loaded,
+            length[piece] * depth * width,
+            opcode=np.where(loads, int(Opcode.WLOAD), int(Opcode.MATMUL)),
+            rows=np.where(loads, depth, length[piece]),
+            tail=np.where(loads, 0, depth),
+            item=np.array(self.item),
+            flags=np.where(loads, 0, flags),
+            src0=np.where(loads, held, tile * mapping.stream + begin[piece]) << self.item,
+            dst=np.where(loads, 0, column * mapping.stream + begin[piece]),
+        )
 
     def _output_stationary(self, loaded: Hazards) -> Hazards:
-        mapping, last = self.mapping, -1
-        for column, c0 in enumerate(range(0, mapping.across, mapping.cols)):
-            width = min(mapping.cols, mapping.across - c0)
-            for tile, (d0, d1) in enumerate(pieces(0, mapping.down, mapping.rows)):
-                for t0, t1 in pieces(0, mapping.stream, MAX_ROWS):
-                    self.emitter.emit(
-                        Opcode.MATMUL,
-                        loaded,
-                        operation=0,
-                        macs=(t1 - t0) * (d1 - d0) * width,
-                        rows=t1 - t0,
-                        tail=d1 - d0,
-                        item=self.item,
-                        flags=int(self.integer | (Flag.ACCUMULATE if t0 else Flag.NONE)),
-                        src0=tile * mapping.stream + t0 << self.item,
-                        src1=self.moving + column * mapping.stream + t0 << self.item,
-                    )
-                last = self.emitter.emit(
-                    Opcode.DRAIN,
-                    NO_HAZARDS,
-                    operation=0,
-                    rows=d1 - d0,
-                    flags=int(self.integer),
-                    dst=column * mapping.down + d0,
-                )
-        return _after(loaded, UnitId.MATRIX, last)
+        """For every tile of the result the MATMULs of the pieces of k, and a DRAIN."""
+        mapping, begin, length = self.mapping, *_pieces(self.mapping.stream, MAX_ROWS)
+        column, tile, piece = np.ix_(*map(np.arange, self._folds(len(begin) + 1)))
+        begin, length = np.append(begin, 0), np.append(length, 0)  # of the DRAIN last
+        width = np.minimum(mapping.cols, mapping.across - column * mapping.cols)
+        depth = np.minimum(mapping.rows, mapping.down - tile * mapping.rows)
+        drains = piece == piece.size - 1
+        return self._emit_tiles(
+            loaded,
+            length[piece] * depth * width,
+            opcode=np.where(drains, int(Opcode.DRAIN), int(Opcode.MATMUL)),
+            rows=np.where(drains, depth, length[piece]),
+            tail=np.where(drains, 0, depth),
+            item=np.where(drains, 0, self.item),
+            flags=self.integer | np.where((piece > 0) & ~drains, int(Flag.ACCUMULATE), 0),
+            src0=np.where(drains, 0, tile * mapping.stream + begin[piece] << self.item),
+            src1=np.where(drains, 0, self.moving + column * mapping.stream + begin[piece] << self.item),
+            dst=np.where(drains, column * mapping.down + tile * mapping.rows, 0),
+        )
+
+    def _folds(self, instructions: int) -> tuple[int, int, int]:
+        """Columns of tiles, tiles of a column, instructions of a tile."""
+        mapping = self.mapping
+        return ceil_div(mapping.across, mapping.cols), ceil_div(mapping.down, mapping.rows), instructions
+
+    def _emit_tiles(
+        self, loaded: Hazards, macs: npt.NDArray[Any], **columns: npt.NDArray[Any]
+    ) -> Hazards:
+        """All instructions of all tiles; each unit's first waits for the operands. Gives the last one."""
+        shape = np.broadcast_shapes(macs.shape, *(column.shape for column in columns.values()))
+        flat = {name: np.broadcast_to(column, shape).ravel() for name, column in columns.items()}
+        useful = np.broadcast_to(macs, shape).ravel()
+        for i in range(2):  # a WLOAD and a MATMUL, or a MATMUL and what follows it in its unit
+            fields = {name: int(column[i]) for name, column in flat.items()}
+            opcode = Opcode(fields.pop("opcode"))
+            after = NO_HAZARDS if opcode == Opcode.DRAIN else loaded
+            self.emitter.emit(
+                opcode, after, operation=0, traffic=Traffic.NONE, macs=int(useful[i]), tensor=-1, **fields
+            )
+        self.emitter.extend({name: column[2:] for name, column in flat.items()}, 0, useful[2:])
+        return _after(loaded, UnitId.MATRIX, len(self.emitter) - 1)
 
     def _store(self, last: Hazards) -> None:
         lines = accumulator_lines(self.machine, self.mapping)
@@ -240,6 +252,12 @@ class _ArrayCompiler:
                 src1=low,
                 src2=high,
             )
+
+
+def _pieces(size: int, step: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Where the pieces of ``[0, size)`` begin, and how long they are."""
+    begin = np.arange(0, size, step)
+    return begin, np.minimum(step, size - begin)
 
 
 def _after(hazards: Hazards, unit: UnitId, instruction: int) -> Hazards:

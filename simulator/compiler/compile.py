@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from simulator.compiler.interleave import interleave
+from simulator.compiler import backend
 from simulator.compiler.lower import Lowerer
-from simulator.compiler.residency import Residency
-from simulator.compiler.schedule import Schedule
 from simulator.compiler.tensors import Tensor
 from simulator.errors import CompileError
 from simulator.graph import Array, Graph
 from simulator.machines.systolic import SystolicMachine
-from simulator.program import Placement, Program, Space
+from simulator.program import LongProgram, Placement, Program, Space
 
 
 class _Memory:
@@ -39,6 +35,16 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
 
     Raises:
         CompileError: the machine's sizes are not powers of two, or an operation or block does not fit it.
+    """
+    (program,) = compile_parts(graph, machine, backend.WHOLE).parts
+    return program
+
+
+def compile_parts(graph: Graph, machine: SystolicMachine, part: int) -> LongProgram:
+    """The same in parts of about ``part`` instructions, each made when it is asked for.
+
+    Raises:
+        CompileError: as ``compile_graph``.
     """
     if not machine.is_power_of_two:
         unit = machine.matrix_unit
@@ -92,25 +98,17 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
         constants[name] = value
         homes[number[id(tensor)]] = memory.place(tensor, name, Space.HBM)
 
-    interleave(low, machine, homes.keys() | outputs.keys())
-    chip = Residency(machine, low, homes, outputs, memory.size[Space.HBM])
-    emitter = Schedule(chip).run()
-    size = {**memory.size, Space.HBM: chip.spill_address}
+    compiled = backend.run(backend.Job(machine, low, homes, outputs, memory.size[Space.HBM]), part)
+    size = {**memory.size, Space.HBM: compiled.spill_end}
     size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
     _check_capacity(machine, size)
-    return Program(
-        records=emitter.records(),
-        operation=np.array(emitter.operation, dtype=np.int32),
-        traffic=np.array(emitter.traffic, dtype=np.uint8),
-        macs=np.array(emitter.macs, dtype=np.int64),
-        tensor=np.array(emitter.tensor, dtype=np.int32),
-        operations=tuple(low.operations),
-        tensors=tuple(chip.names),
-        placements=(*memory.placements, *chip.spills),
-        constants=constants,
-        memory_granules=size,
-        name=graph.name,
+    operations, tensors = tuple(low.operations), tuple(compiled.names)
+    placements = (*memory.placements, *compiled.spills)
+    parts = (
+        Program(*columns, operations, tensors, placements, constants, size, graph.name)
+        for columns in compiled.stretches
     )
+    return LongProgram(compiled.count, parts, operations, placements, size, graph.name)
 
 
 def _check_capacity(machine: SystolicMachine, size: dict[Space, int]) -> None:

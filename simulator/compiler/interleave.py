@@ -23,7 +23,7 @@ from simulator.machines.systolic import SystolicMachine
 from simulator.units import ceil_div, transfer_cycles
 
 AHEAD = 1  # blocks' worth of the array's cycles by which operands come early
-_ITERATIVE = {
+ITERATIVE = {
     Function.DIVIDE: "divide_cycles",
     Function.SQRT: "sqrt_cycles",
     Function.EXP: "table_cycles",
@@ -32,16 +32,18 @@ _ITERATIVE = {
 }
 
 
-def interleave(low: Lowering, machine: SystolicMachine, off_chip: Collection[int]) -> None:
-    """Reorders ``low.instructions``. ``off_chip``: tensors that are loaded from or stored to memory."""
-    low.instructions[:] = _Order(low, _Costs(low, machine, off_chip)).run()
+def interleave(
+    low: Lowering, instructions: list[Symbolic], machine: SystolicMachine, off_chip: Collection[int]
+) -> list[Symbolic]:
+    """The instructions in their order. ``off_chip``: tensors that are loaded from or stored to memory."""
+    return _Order(low, instructions, _Costs(low, machine, off_chip)).run()
 
 
 class _Order:
-    def __init__(self, low: Lowering, costs: _Costs) -> None:
+    def __init__(self, low: Lowering, instructions: list[Symbolic], costs: _Costs) -> None:
         self._costs = costs
         self._ahead = AHEAD * low.geometry.chunk
-        self._all = low.instructions
+        self._all = instructions
         self._needs = _dependencies(self._all)
         self._anchors = [index for index, item in enumerate(self._all) if _is_anchor(item)]
         self._gate = self._gates()
@@ -175,7 +177,7 @@ class _Costs:
         self._moved: set[int] = set()
         unit = machine.vector_unit
         self._beats = ceil_div(machine.line_elements, unit.lanes)
-        self._interval = {int(function): getattr(unit, name) for function, name in _ITERATIVE.items()}
+        self._interval = {int(function): getattr(unit, name) for function, name in ITERATIVE.items()}
 
     @property
     def behind(self) -> int:

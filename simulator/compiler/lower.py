@@ -12,15 +12,14 @@ from simulator.compiler import views
 from simulator.compiler.gemm import Epilogue, output_stationary, weight_stationary
 from simulator.compiler.symbolic import Lowering
 from simulator.compiler.tensors import Tensor, choose_geometry, matrix_shape
+from simulator.compiler.tiles import check_tiles
 from simulator.compiler.vector import Source, TileSource, copy_rows, elementwise, reduce_rows
 from simulator.errors import CompileError
 from simulator.graph import ELEMENTWISE, REDUCTIONS, Array, Graph, Node
 from simulator.isa import Function
 from simulator.machines.systolic import SystolicMachine
-from simulator.units import ceil_div
 
 ZERO = "constant.zero"
-MAX_TILES = 1 << 22  # of one matrix multiplication
 
 _FUNCTIONS = {
     "negative": Function.NEGATIVE,
@@ -69,7 +68,7 @@ class Lowerer:
 
     def __init__(self, graph: Graph, machine: SystolicMachine) -> None:
         self.graph = graph
-        self.dataflow = machine.matrix_unit.dataflow
+        self.machine, self.dataflow = machine, machine.matrix_unit.dataflow
         self.low = Lowering(choose_geometry(machine), machine.matrix_unit.rows, machine.matrix_unit.cols)
         self.value: dict[int, Tensor] = {}
         self.inputs: dict[str, Tensor] = {}
@@ -182,25 +181,12 @@ class Lowerer:
             self._turned[tensor.first_block] = views.transposed(self.low, tensor)
         return self._turned[tensor.first_block]
 
-    def _check_tiles(self, node: Node, m: int, k: int, n: int) -> None:
-        low = self.low
-        streamed = n if self.dataflow == "is" else m
-        held = m if self.dataflow == "is" else n
-        rows = low.rows if self.dataflow == "os" else low.geometry.accumulate
-        depth = 1 if self.dataflow == "os" else ceil_div(k, low.rows)
-        tiles = ceil_div(streamed, rows) * ceil_div(held, low.cols) * depth
-        if tiles > MAX_TILES:
-            raise CompileError(
-                f"{node.where}: matmul {m}x{k}x{n} takes {tiles:,} tiles of {low.rows} x {low.cols}; "
-                f"at most {MAX_TILES:,} can be compiled"
-            )
-
     def _matmul(self, index: int, epilogue: Epilogue) -> None:
         node = self.graph.nodes[index]
         a, b = node.inputs
         turn_a, turn_b = node.attrs["transpose_a"], node.attrs["transpose_b"]
         m, k, n = self.graph.matmul_mkn(index)
-        self._check_tiles(node, m, k, n)
+        check_tiles(self.machine, self.low.geometry, node, m, k, n)
         self._begin(node, m * k * n, f"{m}x{k}x{n}")
         integer = node.dtype == "int32"
         if self.dataflow == "os":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from simulator.compiler.emit import Emitter
 from simulator.compiler.space import NO_HAZARDS, FreeSpace, Hazards, Segment, later, mark, without
-from simulator.compiler.symbolic import Lowering, touched
+from simulator.compiler.symbolic import Lowering, Symbolic, touched
 from simulator.compiler.tensors import Operand, Tensor
 from simulator.errors import CompileError
 from simulator.isa import Flag, Opcode, UnitId, split_memory_address
@@ -22,12 +22,21 @@ NEVER = 1 << 60
 FEW_BLOCKS = 16  # fewer blocks than this in the unified buffer: whole frames only
 SETTLED = 256  # instructions after which a place's past is taken as one
 
-_SPACE_FLAGS = {
+SPACE_FLAGS = {
     Space.HBM: Flag.NONE,
     Space.HBM_CURRENT: Flag.CURRENT,
     Space.HBM_NEXT: Flag.NEXT,
     Space.HOST: Flag.HOST,
 }
+
+
+def does_not_fit(machine: SystolicMachine, size: int, needed: int) -> CompileError:
+    """The error of a block of ``size`` granules, one of those that an instruction needs together."""
+    return CompileError(
+        f"unified_buffer.capacity_bytes = {machine.unified_buffer.capacity_bytes}: an operand "
+        f"block of {size * machine.line_elements} bytes does not fit beside the "
+        f"{needed - 1} others that its instruction needs; a larger buffer is needed"
+    )
 
 
 @dataclass(slots=True)
@@ -55,6 +64,7 @@ class Residency:
 
     machine: SystolicMachine
     low: Lowering
+    instructions: list[Symbolic]  # in their final order
     homes: dict[int, Placement]  # tensor -> where it comes from
     outputs: dict[int, list[Placement]]  # tensor -> where it goes
     spill_address: int  # first free granule of HBM
@@ -77,7 +87,7 @@ class Residency:
             Block(tensor, deque(), -1, self.outputs.get(tensor, []), self.homes.get(tensor))
             for tensor in low.block_tensor
         ]
-        for index, instruction in enumerate(low.instructions):
+        for index, instruction in enumerate(self.instructions):
             for used in touched(instruction):
                 uses = blocks[used].uses
                 if not uses or uses[-1] != index:
@@ -109,13 +119,13 @@ class Residency:
 
     def evict_clean(self, use: int) -> bool:
         """A block that exists off chip and is needed after ``use`` leaves; whether there was one."""
-        victim, farthest = -1, use
+        farthest, victim = use, -1
         for number in self._resident:
             block = self.blocks[number]
             if not block.dirty and block.home is not None:
                 needed = self._next_use(number)
-                if needed > farthest and not self.is_pending(number):
-                    victim, farthest = number, needed
+                if needed > use and (needed, number) > (farthest, victim) and not self.is_pending(number):
+                    farthest, victim = needed, number
         if victim < 0:
             return False
         self.drop(victim)
@@ -157,11 +167,7 @@ class Residency:
             if number not in pinned and self.blocks[number].last_write < index
         ]
         if not candidates:
-            raise CompileError(
-                f"unified_buffer.capacity_bytes = {self.machine.unified_buffer.capacity_bytes}: an operand "
-                f"block of {size * self.machine.line_elements} bytes does not fit beside the "
-                f"{len(pinned) - 1} others that its instruction needs; a larger buffer is needed"
-            )
+            raise does_not_fit(self.machine, size, len(pinned))
         victim = max(candidates, key=lambda number: (self._next_use(number), number))
         block = self.blocks[victim]
         if self.is_pending(victim):
@@ -203,7 +209,7 @@ class Residency:
             "item": tensor.item,
             "src1": low,
             "src2": high,
-            "flags": int(_SPACE_FLAGS[placement.space]),
+            "flags": int(SPACE_FLAGS[placement.space]),
         }
         return fields, stride if p1 - p0 > 1 else 0
 
@@ -258,7 +264,7 @@ class Residency:
         return self.names.setdefault(name, len(self.names))
 
     def _writer(self, block: Block) -> int:
-        return self.low.instructions[block.last_write].operation if block.last_write >= 0 else -1
+        return self.instructions[block.last_write].operation if block.last_write >= 0 else -1
 
     def _spill(self, number: int) -> None:
         block, tensor = self.blocks[number], self.tensor(number)

@@ -38,7 +38,7 @@ class Schedule:
 
     def run(self) -> Emitter:
         """Schedules everything; returns the emitter with the finished records."""
-        for index, instruction in enumerate(self._chip.low.instructions):
+        for index, instruction in enumerate(self._chip.instructions):
             self._step(index, instruction)
         while self._chip.pending:
             self._chip.store_next()
@@ -55,7 +55,7 @@ class Schedule:
             if chip.blocks[number].segment is None:
                 chip.bring(number, index, pinned, instruction.operation)
         self._place(instruction)
-        for number in pinned:
+        for number in dict.fromkeys(needed):
             block = chip.blocks[number]
             block.uses.popleft()
             if block.last_write == index and block.stores:
@@ -170,7 +170,7 @@ class Schedule:
         the next block is wanted, that load would wait for the last reader and the next reader for the load;
         leaving some instructions early, they overlap.
         """
-        instructions = self._chip.low.instructions
+        instructions = self._chip.instructions
         self._ahead = max(self._ahead, index + 1)
         while self._ahead < min(index + 1 + LOOK_AHEAD, len(instructions)):
             for number in touched(instructions[self._ahead]):

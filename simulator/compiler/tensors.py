@@ -72,6 +72,7 @@ class Tensor:
     line: int
     chunk: int
     group: int
+    number: int = 0  # among all tensors of the compilation
     first_block: int = 0  # index of block 0 among all blocks of the compilation
     rows: int = field(init=False)
     cols: int = field(init=False)

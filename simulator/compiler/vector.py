@@ -9,14 +9,16 @@ import numpy as np
 
 from simulator.compiler.symbolic import (
     ACCUMULATOR,
+    NATURAL,
     NO_TILE,
+    NOWHERE,
     REPLICATE,
     SAME_ROW,
     Lowering,
-    Symbolic,
+    Place,
 )
-from simulator.compiler.tensors import Operand, Tensor, operand, pieces
-from simulator.isa import Flag, Function, Opcode
+from simulator.compiler.tensors import Tensor, pieces
+from simulator.isa import Flag, Function
 
 RowRun = tuple[
     int, int, int, bool
@@ -109,10 +111,12 @@ def elementwise(
     tile = next((source for source in sources if isinstance(source, TileSource)), None)
     tensors = [source for source in sources if isinstance(source, Source)]
     runs = [_broadcast(out, source) for source in tensors]
-    flags = Flag.INTEGER if integer else Flag.NONE
-    blocks: Sequence[int]
+    flags = int(Flag.INTEGER) if integer else 0
+    if tile is None and _block_by_block(out, tensors, runs):
+        _all_blocks(low, function, out, tensors, runs, flags, item)
+        return
     groups = [source.tensor.group for source in tensors if not source.replicate]
-    blocks = range(out.n_blocks)
+    blocks: Sequence[int] = range(out.n_blocks)
     if tile is not None:
         chunks = pieces(tile.first_row, tile.last_row, out.chunk)
         blocks = [out.block_at(tile.panel, row) for row, _ in chunks]
@@ -123,50 +127,75 @@ def elementwise(
             r0, r1 = max(r0, tile.first_row), min(r1, tile.last_row)
         for panel, last_panel in pieces(p0, p1, *groups):
             for row, last_row in _row_pieces(out, r0, r1, tensors, runs):
-                operands, extra = _operands(sources, runs, panel, row, last_row)
-                low.add(
-                    Symbolic(
-                        Opcode.VEC,
-                        low.current,
-                        last_row - row,
-                        last_panel - panel,
-                        dst=operand(out, panel, row),
-                        sources=operands,
-                        function=function,
-                        flags=flags | extra,
-                        item=item,
-                        tail=out.tail(last_panel - 1),
-                        tile=NO_TILE if tile is None else tile.tile,
-                        tile_line=0 if tile is None else row - tile.first_row,
-                        keeps=True,
-                    )
+                places, extra = _places(sources, runs, panel, row, last_row)
+                low.vec(
+                    function,
+                    last_row - row,
+                    last_panel - panel,
+                    out.tail(last_panel - 1),
+                    Place(out.number, panel, row),
+                    places,
+                    flags=flags | extra,
+                    item=item,
+                    tile=NO_TILE if tile is None else tile.tile,
+                    tile_line=0 if tile is None else row - tile.first_row,
                 )
 
 
-def _operands(
+def _block_by_block(out: Tensor, sources: Sequence[Source], runs: Sequence[list[RowRun]]) -> bool:
+    """Whether no operand changes its run or its block within a block of the result."""
+    for source, (first, *others) in zip(sources, runs, strict=True):
+        _, _, row, moves = first
+        tensor = source.tensor
+        if others or (moves and (tensor.chunk % out.chunk or row % tensor.chunk)):
+            return False
+        if not source.replicate and tensor.group % out.group:
+            return False
+    return True
+
+
+def _all_blocks(
+    low: Lowering,
+    function: Function,
+    out: Tensor,
+    sources: Sequence[Source],
+    runs: Sequence[list[RowRun]],
+    flags: int,
+    item: int,
+) -> None:
+    places, moving = [], 0
+    for index, (source, ((_, _, row, moves),)) in enumerate(zip(sources, runs, strict=True)):
+        places.append(Place(source.tensor.number, 0, row, 0 if source.replicate else NATURAL))
+        moving |= moves << index
+        if source.replicate:
+            flags |= REPLICATE[index]
+    low.blocks(function, out, places, moving, flags=flags, item=item)
+
+
+def _places(
     sources: Sequence[Source | TileSource],
     runs: Sequence[list[RowRun]],
     panel: int,
     row: int,
     last_row: int,
-) -> tuple[tuple[Operand | None, ...], Flag]:
-    operands: list[Operand | None] = []
-    flags = Flag.NONE
+) -> tuple[list[tuple[int, int, int, int]], int]:
+    places: list[tuple[int, int, int, int]] = []
+    flags = 0
     of_tensors = iter(runs)
     for index, source in enumerate(sources):
         if isinstance(source, TileSource):
-            operands.append(None)
+            places.append(NOWHERE)
             flags |= ACCUMULATOR[index]
             continue
         source_row, _, moves = _run_at(next(of_tensors), row)
-        chosen = operand(source.tensor, 0 if source.replicate else panel, source_row)
         if source.replicate:
-            chosen = chosen._replace(stride=0)
+            places.append(Place(source.tensor.number, 0, source_row, 0))
             flags |= REPLICATE[index]
+        else:
+            places.append(Place(source.tensor.number, panel, source_row))
         if not moves and last_row - row > 1:
             flags |= SAME_ROW[index]
-        operands.append(chosen)
-    return tuple(operands), flags
+    return places, flags
 
 
 def copy_rows(
@@ -193,22 +222,14 @@ def copy_rows(
             to, at = out_row + done * out_step, source_row + done * source_step
             room = (to // out.chunk + 1) * out.chunk - to, (at // source.chunk + 1) * source.chunk - at
             n = min(rows - done, -(-room[0] // out_step), -(-room[1] // source_step))
-            target, origin = operand(out, panel, to), operand(source, from_panel, at)
-            if stepping:
-                target, origin = target._replace(stride=out_step), origin._replace(stride=source_step)
-            low.add(
-                Symbolic(
-                    Opcode.VEC,
-                    low.current,
-                    1 if stepping else n,
-                    n if stepping else 1,
-                    dst=target,
-                    sources=(origin,),
-                    function=Function.COPY,
-                    item=out.item,
-                    tail=out.line,
-                    keeps=True,
-                )
+            low.vec(
+                Function.COPY,
+                1 if stepping else n,
+                n if stepping else 1,
+                out.line,
+                Place(out.number, panel, to, out_step if stepping else NATURAL),
+                (Place(source.number, from_panel, at, source_step if stepping else NATURAL),),
+                item=out.item,
             )
             done += n
 
@@ -228,17 +249,12 @@ def reduce_rows(
     base = Flag.INTEGER if integer else Flag.NONE
     for panel, last_panel in pieces(0, out.panels, out.group, source.group):
         for index, (r0, r1) in enumerate(pieces(row, row + rows, source.chunk)):
-            low.add(
-                Symbolic(
-                    Opcode.VEC,
-                    low.current,
-                    r1 - r0,
-                    last_panel - panel,
-                    dst=operand(out, panel, out_row),
-                    sources=(operand(source, panel, r0),),
-                    function=function,
-                    flags=base | (Flag.ACCUMULATE if index else Flag.NONE),
-                    tail=out.tail(last_panel - 1),
-                    keeps=True,
-                )
+            low.vec(
+                function,
+                r1 - r0,
+                last_panel - panel,
+                out.tail(last_panel - 1),
+                Place(out.number, panel, out_row),
+                (Place(source.number, panel, r0),),
+                flags=base | (Flag.ACCUMULATE if index else Flag.NONE),
             )

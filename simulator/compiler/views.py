@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from simulator.compiler.symbolic import Lowering, Symbolic
-from simulator.compiler.tensors import Tensor, operand, pieces
+from simulator.compiler.symbolic import Lowering, Place
+from simulator.compiler.tensors import Tensor
 from simulator.compiler.vector import copy_rows
-from simulator.isa import Opcode
 
 Key = Sequence[tuple[int, int, int]]
 
@@ -25,23 +24,13 @@ def transpose_rows(
     The rows read must not be cut by a block within a square: ``row`` is a multiple of the line, or the
     source is held in whole rows.
     """
-    line = low.geometry.line
-    count = source.rows if rows is None else rows
-    for index, (r0, r1) in enumerate(pieces(0, count, line)):
-        for panel in range(source.panels):
-            columns = source.tail(panel)
-            low.add(
-                Symbolic(
-                    Opcode.TRANSPOSE,
-                    low.current,
-                    r1 - r0,
-                    item=source.item,
-                    tail=columns,
-                    dst=operand(out, index, out_row + panel * line),
-                    sources=(operand(source, panel, row + r0),),
-                    keeps=True,
-                )
-            )
+    low.transposes(
+        Place(out.number, 0, out_row),
+        Place(source.number, 0, row),
+        source.rows if rows is None else rows,
+        source.panels,
+        source.item,
+    )
 
 
 def transposed(low: Lowering, source: Tensor, *, whole_rows: bool = False) -> Tensor:

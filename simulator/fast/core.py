@@ -19,22 +19,19 @@ from simulator.numerics import build
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "pulsetrain_fast_prepare": (ctypes.c_int32, (_LONG, *(_POINTER,) * 5)),
-    "pulsetrain_fast_simulate": (_INT, (_POINTER,) * 9),
-    "pulsetrain_fast_cycles": (_INT, (_POINTER,) * 5),
+    "pulsetrain_fast_prepare": (_LONG, (_LONG, *(_POINTER,) * 5)),
+    "pulsetrain_fast_simulate": (_INT, (_POINTER,) * 7),
+    "pulsetrain_fast_cycles": (_INT, (_POINTER,) * 3),
+    "pulsetrain_fast_cycles_of": (_INT, (_LONG, *(_POINTER,) * 4)),
+    "pulsetrain_fast_account": (_INT, (_POINTER, _POINTER, _POINTER, _LONG, *(_POINTER,) * 5)),
     "pulsetrain_fast_best": (_INT, ()),
-    "pulsetrain_fast_many": (
-        _INT,
-        (_POINTER, _POINTER, _LONG, _LONG, _POINTER, _POINTER, _INT, _INT, _POINTER),
-    ),
+    "pulsetrain_fast_many": (_INT, (_POINTER, _POINTER, _LONG, _POINTER, _LONG, _INT, _POINTER)),
 }
 
-# The structures of ``native/program.h``.
+# ``struct instruction`` of ``native/program.h``.
 INSTRUCTION_DTYPE: Final = np.dtype(
     [(name, np.uint8) for name in ("opcode", "wait", "post", "flags")] + [("kind", np.int32)]
 )
-TIMES: Final = ("occupancy", "latency", "release")
-ARRAY: Final = ("in_place", "adder", "operand")
 KEPT_RELEASE: Final = 1 << 7  # where an instruction's one byte of flags keeps Flag.RELEASE
 
 
@@ -45,6 +42,7 @@ class Outcome(IntEnum):
     DEADLOCK = 1  # HALT never ends
     UNFINISHED = 2  # HALT ends before something else, or may do so
     NO_MEMORY = 3
+    REFUSED = 4  # not a Program, an instruction that takes no time, or more cycles than are counted
 
 
 class InstructionSet(IntEnum):
@@ -66,6 +64,8 @@ class Native:
         self.prepare = library.pulsetrain_fast_prepare
         self.simulate = library.pulsetrain_fast_simulate
         self.cycles = library.pulsetrain_fast_cycles
+        self.cycles_of = library.pulsetrain_fast_cycles_of
+        self.account = library.pulsetrain_fast_account
         self.many = library.pulsetrain_fast_many
         self.best = InstructionSet(library.pulsetrain_fast_best())
 

@@ -4,58 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import ConfigError, OutOfDomain
+from simulator.fast.machine import CYCLES, LINE, NUMBERS, PLACE, RATES, SHARED, STRUCTURE, machine_of, numbers
 from simulator.machines.messages import allowed, shown
 from simulator.machines.systolic import SystolicMachine
 
 Column = npt.NDArray[Any]
-
-# Fields that decide how a Program is made; machines that share one agree in them, and in ``line_elements``.
-SHARED = ("matrix_unit.rows", "matrix_unit.cols", "matrix_unit.dataflow")
-# Fields that decide who waits for whom: machines that agree in them are timed together.
-STRUCTURE = (
-    "sequencer.queue_depth",
-    "weight_fifo.depth_tiles",
-    "matrix_unit.weight_buffers",
-    "matrix_unit.overlap",
-)
-RATES = ("host_link.bytes_per_cycle", "hbm.bytes_per_cycle")
-CYCLES = (
-    "host_link.latency_cycles",
-    "hbm.latency_cycles",
-    "unified_buffer.read_latency_cycles",
-    "matrix_unit.pe_latency_cycles",
-    "matrix_unit.horizontal_hop_cycles",
-    "matrix_unit.vertical_hop_cycles",
-    "accumulators.adder_latency_cycles",
-    "vector_unit.lanes",
-    "vector_unit.alu_latency_cycles",
-    "vector_unit.divide_cycles",
-    "vector_unit.sqrt_cycles",
-    "vector_unit.table_cycles",
-)
+Places = npt.NDArray[np.int64]
 
 
 class Designs:
     """Machines that differ in latencies, bandwidths and depths alone.
 
-    Shapes: a column has an entry for every machine; the columns of RATES have two, numerator and denominator.
+    Shapes: ``numbers`` (NUMBERS, machines), a column for every machine.
     """
 
-    def __init__(self, machine: SystolicMachine, columns: Mapping[str, Column], size: int) -> None:
-        self._machine = machine  # what no column says
-        self._columns = columns
-        self._size = size
+    def __init__(self, numbers: npt.NDArray[np.int64], mhz: float) -> None:
+        self.numbers = numbers
+        self._mhz = mhz
 
     def __len__(self) -> int:
-        return self._size
+        return len(self.numbers[0])
 
     @classmethod
     def of(cls, machines: Sequence[SystolicMachine]) -> Designs:
@@ -68,19 +43,14 @@ class Designs:
             raise OutOfDomain("no machines")
         first = machines[0]
         for index, machine in enumerate(machines):
-            for path in (*SHARED, "line_elements"):
+            for path in (*SHARED, LINE):
                 if _get(machine, path) != _get(first, path):
                     raise OutOfDomain(
                         f"machine {index}: {path} = {_get(machine, path)}, machine 0: "
                         f"{_get(first, path)}; a Program is made for one"
                     )
-        columns: dict[str, Column] = {}
-        for path in (*STRUCTURE, *CYCLES):
-            columns[path] = np.array([_get(machine, path) for machine in machines], dtype=np.int64)
-        for path in RATES:
-            rates = [_get(machine, path) for machine in machines]
-            columns[path] = np.array([(rate.numerator, rate.denominator) for rate in rates], dtype=np.int64)
-        return cls(first, columns, len(machines))
+        columns = np.array([numbers(machine) for machine in machines], dtype=np.int64)
+        return cls(np.ascontiguousarray(columns.T), first.clock.mhz)
 
     @classmethod
     def vary(cls, machine: SystolicMachine, fields: Mapping[str, Sequence[Any] | Column]) -> Designs:
@@ -95,63 +65,39 @@ class Designs:
         sizes = {len(values) for values in fields.values()}
         if len(sizes) != 1 or 0 in sizes:
             raise ConfigError("fields to vary: lists of one length are needed, of at least one value")
-        columns: dict[str, Column] = {}
+        found = np.empty((NUMBERS, sizes.pop()), dtype=np.int64)
+        found[:] = np.array(numbers(machine), dtype=np.int64)[:, None]
         for path, values in fields.items():
             if path in SHARED:
                 raise OutOfDomain(f"{path}: a Program is made for one")
             if path in RATES:
-                values = _rates(values)
-                _check_field(machine, path, {Fraction(*rate) for rate in np.unique(values, axis=0).tolist()})
-                columns[path] = values
-            else:
-                column = np.asarray(values)
-                if column.ndim != 1 or column.dtype.kind not in "biuf":
-                    raise ConfigError(f"{path}: a list of numbers is needed")
-                distinct = np.unique(column).tolist()
-                # What is allowed is a range, or a few values.
-                _check_field(machine, path, distinct if len(distinct) < 4 else (distinct[0], distinct[-1]))
-                if path in (*STRUCTURE, *CYCLES):
-                    columns[path] = column.astype(np.int64)
-        if "vector_unit.lanes" in columns:
-            sides = max(machine.matrix_unit.rows, machine.matrix_unit.cols)
-            if (np.maximum(columns["vector_unit.lanes"], sides) != machine.line_elements).any():
-                raise OutOfDomain("vector_unit.lanes: a Program is made for lines of one length")
-        return cls(machine, columns, sizes.pop())
+                rates = _rates(values)
+                _check_field(machine, path, {Fraction(*rate) for rate in np.unique(rates, axis=0).tolist()})
+                found[PLACE[path] : PLACE[path] + 2] = rates.T
+                continue
+            column = np.asarray(values)
+            check_column(machine, path, column)
+            if path in (*STRUCTURE, *CYCLES):
+                found[PLACE[path]] = column
+        sides = max(machine.matrix_unit.rows, machine.matrix_unit.cols)
+        if (np.maximum(found[PLACE["vector_unit.lanes"]], sides) != machine.line_elements).any():
+            raise OutOfDomain("vector_unit.lanes: a Program is made for lines of one length")
+        return cls(found, machine.clock.mhz)
 
     def one(self, index: int) -> SystolicMachine:
         """One of the machines, as far as timing looks at it."""
-        return self._view(lambda column: _scalar(column[index]), {})
+        return machine_of(tuple(self.numbers[:, index].tolist()), self._mhz)
 
-    def groups(self) -> list[npt.NDArray[np.intp]]:
+    def groups(self) -> list[Places]:
         """Places of machines that share a structure."""
-        group = np.zeros(self._size, dtype=np.int64)
+        group, groups = np.zeros(len(self), dtype=np.int64), 1
         for path in STRUCTURE:
-            if path in self._columns:
-                column = self._columns[path]
-                group = group * (int(column.max()) + 1) + column
-        order = np.argsort(group, kind="stable")
-        return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-
-    def together(self, places: npt.NDArray[np.intp]) -> SystolicMachine:
-        """Machines of one group as one, whose numbers are columns of shape (machines, 1)."""
-        first = {path: _scalar(self._columns[path][places[0]]) for path in STRUCTURE if path in self._columns}
-        return self._view(lambda column: _column(column[places]), first)
-
-    def _view(self, take: Any, fixed: Mapping[str, Any]) -> SystolicMachine:
-        """An object with the fields that ``simulator.timing`` reads."""
-        tables: dict[str, dict[str, Any]] = {}
-        for path in (*SHARED, *STRUCTURE, *RATES, *CYCLES):
-            table, field = path.split(".")
-            if path in fixed:
-                value = fixed[path]
-            elif path in self._columns:
-                value = take(self._columns[path])
-            else:
-                value = _get(self._machine, path)
-            tables.setdefault(table, {})[field] = value
-        view = {table: SimpleNamespace(**fields) for table, fields in tables.items()}
-        line, clock = self._machine.line_elements, self._machine.clock
-        return cast(SystolicMachine, SimpleNamespace(**view, line_elements=line, clock=clock))
+            column = self.numbers[PLACE[path]]
+            group = group * (int(column.max()) + 1) + column
+            groups *= int(column.max()) + 1
+        # Sorting 16-bit integers takes time in proportion to their number.
+        order = np.argsort(group.astype(np.uint16) if groups < 1 << 16 else group, kind="stable")
+        return np.split(order.astype(np.int64), np.flatnonzero(np.diff(group[order])) + 1)
 
 
 def _get(machine: SystolicMachine, path: str) -> Any:
@@ -159,6 +105,21 @@ def _get(machine: SystolicMachine, path: str) -> Any:
     for name in path.split("."):
         value = getattr(value, name)
     return value
+
+
+def check_column(machine: SystolicMachine, path: str, column: Column) -> None:
+    """A field of a machine takes all these values.
+
+    Raises:
+        ConfigError: names the field, the value and what is allowed.
+    """
+    if column.ndim != 1 or column.dtype.kind not in "biuf":
+        raise ConfigError(f"{path}: a list of numbers is needed")
+    # What is allowed is a few values, a range of integers, or a range of floats that may have gaps.
+    if column.dtype.kind == "f":
+        _check_field(machine, path, np.unique(column).tolist())
+    else:
+        _check_field(machine, path, {column.min().item(), column.max().item()})
 
 
 def _check_field(machine: SystolicMachine, path: str, values: Iterable[Any]) -> None:
@@ -179,17 +140,7 @@ def _check_field(machine: SystolicMachine, path: str, values: Iterable[Any]) -> 
             raise ConfigError(f"{path} = {shown(value)}: {allowed(schema.model_fields[field])}") from None
 
 
-def _scalar(entry: Any) -> Any:
-    return Fraction(*entry.tolist()) if np.ndim(entry) else int(entry)
-
-
-def _column(column: Column) -> Any:
-    if column.ndim == 1:
-        return column[:, None]
-    return SimpleNamespace(numerator=column[:, :1], denominator=column[:, 1:])
-
-
-def _rates(values: Sequence[Any] | Column) -> Column:
+def _rates(values: Sequence[Any] | Column) -> Places:
     """(n, 2): numerators and denominators of rates given so, as integers or as fractions."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
         found = values if values.ndim == 2 else np.stack([values, np.ones_like(values)], axis=1)

@@ -53,8 +53,9 @@ class Merge:
         self.wait, self.post = instructions["wait"].tolist(), instructions["post"].tolist()
         self.unit = units_of(prepared.records).tolist()
         kinds = instructions["kind"]
-        self.occupancy, self.latency, self.release = numbers.times[kinds, :, 0].T.tolist()
-        self.in_place_after, self.adder, self.operand = numbers.array[:, 0].tolist()
+        times = (numbers.occupancy, numbers.latency, numbers.release)
+        self.occupancy, self.latency, self.release = (cycles[kinds].tolist() for cycles in times)
+        self.in_place_after, self.adder, self.operand = numbers.in_place, numbers.adder, numbers.operand
         self.queues = [Queue(structure.queue_depth) for _ in UnitId]
         self.tokens: list[list[deque[Wait]]] = [[deque() for _ in UnitId] for _ in UnitId]
         self.slots: deque[Wait] = deque(repeat(Wait(0, NOBODY), structure.fifo_depth))

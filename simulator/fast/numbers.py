@@ -1,47 +1,48 @@
-"""What the recurrence needs to know of a machine, or of many that share a structure."""
+"""What the recurrence needs to know of a Program on a machine, by the definitions of ``simulator.timing``.
+
+The compiled recurrence works this out for itself (``native/times.h``); here it is for the one in Python, and
+says what is wrong with a Program or a machine that the compiled one refuses.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from simulator.errors import OutOfDomain
-from simulator.fast.core import ARRAY, KEPT_RELEASE, TIMES
+from simulator.fast.core import KEPT_RELEASE
 from simulator.fast.program import Longs, Prepared
 from simulator.isa import Flag, Opcode
 from simulator.machines.systolic import SystolicMachine
-from simulator.timing import array_times, instruction_times, releases_at_swap, weight_release
-
-NARROW_CYCLES = 2.0**31 - 2**20  # what 32 bits hold, less what rounding could hide
-WIDE_CYCLES = 2.0**62
+from simulator.timing import MOST_CYCLES, array_times, instruction_times, releases_at_swap, weight_release
 
 
 class Structure(NamedTuple):
-    """What decides who waits for whom (``struct structure``)."""
+    """What decides who waits for whom."""
 
-    n: int
     queue_depth: int
     fifo_depth: int
-    lines: int
-    releasing: int
-    adds: int
+    lines: int  # of a weight tile
+    releasing: int  # the flag of the MATMUL that frees the weight registers
+    adds: bool  # whether an accumulating MATMUL waits for the adder
 
 
 class Numbers(NamedTuple):
-    """Cycles of one or more machines."""
+    """Cycles."""
 
-    times: Longs  # [kind, TIMES, machine]
-    array: Longs  # [ARRAY, machine]
-    bound: float  # more than the cycles of any of the machines
+    occupancy: Longs  # of every kind of instruction
+    latency: Longs
+    release: Longs  # a MATMUL's start to the shifter's next first line
+    in_place: int  # a tile's first line entering the array to the earliest start of its MATMUL
+    adder: int  # a MATMUL's start to the next one's that accumulates
+    operand: int  # a MATMUL's start to its first row entering the array
 
 
-def structure_of(machine: SystolicMachine, prepared: Prepared) -> Structure:
-    """The structure of a Program on a machine."""
-    n = len(prepared)
+def structure_of(machine: SystolicMachine) -> Structure:
+    """The structure of a machine."""
     return Structure(
-        n=n,
-        queue_depth=min(machine.sequencer.queue_depth, n),
+        queue_depth=machine.sequencer.queue_depth,
         fifo_depth=machine.weight_fifo.depth_tiles,
         lines=machine.matrix_unit.rows,
         releasing=int(Flag.SWAP) if releases_at_swap(machine) else KEPT_RELEASE,
@@ -49,44 +50,36 @@ def structure_of(machine: SystolicMachine, prepared: Prepared) -> Structure:
     )
 
 
-def numbers_of(machine: SystolicMachine, prepared: Prepared, count: int = 1) -> Numbers:
-    """The cycles of every kind of instruction; ``machine`` may stand for ``count`` (``simulator.timing``).
+def numbers_of(machine: SystolicMachine, prepared: Prepared) -> Numbers:
+    """The cycles of a Program on a machine.
 
     Raises:
         ProgramError: an instruction takes no time.
         OutOfDomain: the cycles may need more than 62 bits.
     """
-    kinds, number = prepared.kinds, prepared.number
-    found = instruction_times(machine, kinds)
-    occupancy, latency = (cycles.reshape(-1, len(kinds)) for cycles in found)
-    prepared.check_times(occupancy.min(axis=0), latency.min(axis=0))
-    times = np.zeros((len(kinds), len(TIMES), count), dtype=np.int64)
-    times[number, 0], times[number, 1] = occupancy.T, latency.T
+    kinds = prepared.kinds
+    occupancy, latency = instruction_times(machine, kinds)
+    prepared.check_times(occupancy, latency)
+    release = np.zeros(len(kinds), dtype=np.int64)
     matmul = np.flatnonzero(kinds["opcode"] == int(Opcode.MATMUL))
-    if len(matmul):
-        rows: Any = kinds["rows"][matmul].astype(np.int64)
-        release = np.broadcast_to(weight_release(machine, rows), (count, len(matmul)))
-        times[number[matmul], 2] = release.T
-
-    constants = array_times(machine)
-    array = np.empty((len(ARRAY), count), dtype=np.int64)
-    array[0] = np.ravel(constants.weights_before_rows - constants.operand)
-    array[1] = np.ravel(constants.accumulate)
-    array[2] = np.ravel(constants.operand)
-    return Numbers(times, array, _bound(prepared, times, array, constants.weight_lines))
+    release[matmul] = [weight_release(machine, int(rows)) for rows in kinds["rows"][matmul]]
+    array = array_times(machine)
+    found = Numbers(
+        *(occupancy, latency, release),
+        *(array.weights_before_rows - array.operand, array.accumulate, array.operand),
+    )
+    _check_bound(prepared, found, array.weight_lines)
+    return found
 
 
-def _bound(prepared: Prepared, times: Longs, array: Longs, lines: int) -> float:
-    """Every cycle of the recurrence is another one plus something that one instruction takes. Along such a
-    chain an instruction is dispatched, starts, ends and shifts weights at most once, so no chain is longer
-    than the sum of all that all instructions take.
+def _check_bound(prepared: Prepared, found: Numbers, lines: int) -> None:
+    """Refuses what may need more cycles than are counted; ``native/times.h`` says why this is a bound.
 
     Raises:
         OutOfDomain: it does not fit 62 bits.
     """
-    longest = times.max(axis=2).sum(axis=1, dtype=np.float64)[prepared.number]
-    of_all = np.abs(array[0]) + array[1] + 2 * array[2] + 2.0 * lines + 4
-    bound = float(longest @ prepared.count + len(prepared) * of_all.max())
-    if bound > WIDE_CYCLES:
-        raise OutOfDomain(f"up to {bound:.2g} cycles: the fast engine counts to {WIDE_CYCLES:.2g}")
-    return bound
+    longest = np.add(found.occupancy, found.latency, dtype=np.float64) + found.release
+    of_all = abs(found.in_place) + found.adder + 2 * found.operand + 2.0 * lines + 4
+    bound = float(longest @ prepared.count + len(prepared) * of_all)
+    if bound > MOST_CYCLES:
+        raise OutOfDomain(f"up to {bound:.2g} cycles: the fast engine counts to {MOST_CYCLES:.2g}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -18,26 +17,31 @@ Longs = npt.NDArray[np.int64]
 MASKS: Final = 1 << len(UnitId)  # wait and post masks have one bit per unit
 MAX_INSTRUCTIONS: Final = 2**31 - 1
 _FIELDS: Final = ("function", "item", "flags", "tail", "rows", "panels")
-_BITS: Final = np.array(
+BITS: Final = np.array(
     [[TIMED_BITS[opcode].get(field, 0) for field in _FIELDS] for opcode in Opcode], dtype=np.uint32
 )
 assert all(bits.keys() <= set(_FIELDS) for bits in TIMED_BITS.values())
 
 
-@dataclass(frozen=True)
 class Prepared:
     """A Program that is ready to be timed on any number of machines.
 
-    Instructions of one kind take equally long, whatever the machine. ``kinds``, ``number``, ``first`` and
-    ``count`` run parallel, sorted by opcode.
+    Instructions of one kind take equally long, whatever the machine. ``kinds``, ``first`` and ``count`` run
+    parallel.
     """
 
-    records: Records  # as they were given
-    instructions: npt.NDArray[Any]  # core.INSTRUCTION_DTYPE
-    kinds: Records  # the first instruction of each kind
-    number: Longs  # how ``instructions`` name the kind
-    first: Longs  # where the first one is
-    count: Longs  # how many there are
+    def __init__(self, records: Records, instructions: npt.NDArray[Any], first: Longs, count: Longs) -> None:
+        self.records = records  # as they were given
+        self.instructions = instructions  # core.INSTRUCTION_DTYPE
+        self.kinds: Records = records[first]  # the first instruction of each kind
+        self.first = first  # where that is
+        self.count = count  # how many there are
+        parts = map(core.address, (instructions, self.kinds, count))
+        self._program = np.array([len(instructions), len(first), *parts], dtype=np.int64)
+        self.address = core.address(self._program)  # of a ``struct program`` of ``native/program.h``
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return prepare, (self.records,)  # addresses mean nothing to another process
 
     def __len__(self) -> int:
         return len(self.instructions)
@@ -65,24 +69,29 @@ def prepare(records: Records | Prepared) -> Prepared:
     """
     if isinstance(records, Prepared):
         return records
-    if len(records) > MAX_INSTRUCTIONS:
-        raise OutOfDomain(f"{len(records)} instructions: at most {MAX_INSTRUCTIONS} are timed in one Program")
-    records = np.ascontiguousarray(records, dtype=INSTRUCTION_DTYPE)
+    records = as_records(records)
     n, native = len(records), core.native()
     instructions = np.empty(n, dtype=core.INSTRUCTION_DTYPE)
     if native is None:
         _check(records)
-        first, count = _fill(records, instructions)
-    else:
-        first, count = np.empty(n, np.int64), np.empty(n, np.int64)
-        kinds = native.prepare(n, *map(core.address, (records, _BITS, instructions, first, count)))
-        if kinds < 0:
-            _check(records)
-            raise MemoryError("no memory for the kinds of instructions")
-        first, count = first[:kinds], count[:kinds]
-    order = np.argsort(records["opcode"][first], kind="stable")
-    first = first[order]
-    return Prepared(records, instructions, records[first], order, first, count[order])
+        return Prepared(records, instructions, *_fill(records, instructions))
+    first, count = np.empty(n, np.int64), np.empty(n, np.int64)
+    kinds = native.prepare(n, *map(core.address, (records, BITS, instructions, first, count)))
+    if kinds < 0:
+        _check(records)
+        raise MemoryError("no memory for the kinds of instructions")
+    return Prepared(records, instructions, first[:kinds].copy(), count[:kinds].copy())
+
+
+def as_records(records: Records) -> Records:
+    """Instructions side by side in memory.
+
+    Raises:
+        OutOfDomain: more than 31 bits count.
+    """
+    if len(records) > MAX_INSTRUCTIONS:
+        raise OutOfDomain(f"{len(records)} instructions: at most {MAX_INSTRUCTIONS} are timed in one Program")
+    return np.ascontiguousarray(records, dtype=INSTRUCTION_DTYPE)
 
 
 def _check(records: Records) -> None:
@@ -100,7 +109,7 @@ def _check(records: Records) -> None:
 def _fill(records: Records, instructions: npt.NDArray[Any]) -> tuple[Longs, Longs]:
     """Without the native library: what it fills in; first instruction and count of each kind."""
     opcodes = records["opcode"]
-    keys = np.stack([records[field] for field in _FIELDS], axis=1) & _BITS[opcodes]
+    keys = np.stack([records[field] for field in _FIELDS], axis=1) & BITS[opcodes]
     _, first, kind, count = np.unique(
         np.column_stack([opcodes, keys]), axis=0, return_index=True, return_inverse=True, return_counts=True
     )

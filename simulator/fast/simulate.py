@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import byref, c_int64
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from simulator.errors import DeadlockError, ProgramError
 from simulator.fast import core, fallback
 from simulator.fast.core import Outcome
-from simulator.fast.numbers import Numbers, Structure, numbers_of, structure_of
-from simulator.fast.program import Prepared, prepare
+from simulator.fast.machine import packed
+from simulator.fast.numbers import numbers_of, structure_of
+from simulator.fast.program import BITS, Prepared, as_records, prepare
 from simulator.isa import UNIT_NAMES, Opcode, Records, UnitId, units_of
 from simulator.machines.systolic import SystolicMachine
 from simulator.trace import EVENT_DTYPE, SHIFT_DTYPE, STALL_DTYPE, Columns, Trace
 
 ENGINE = "fast"
+_BITS_ADDRESS = core.address(BITS)
 NEVER = -1  # the start of an instruction that has not started
 
 
@@ -38,7 +41,7 @@ def simulate(machine: SystolicMachine, records: Records | Prepared) -> Trace:
         OutOfDomain: more instructions or cycles than can be counted.
     """
     prepared = prepare(records)
-    run = _run(prepared, structure_of(machine, prepared), numbers_of(machine, prepared))
+    run = _run(machine, prepared)
     if run.outcome != Outcome.DONE:
         _refuse(prepared, run)
     return Trace(run.events, run.shifts, run.stalls, run.cycles, ENGINE, machine.clock.mhz)
@@ -50,41 +53,45 @@ def cycles(machine: SystolicMachine, records: Records | Prepared) -> int:
     Raises:
         ProgramError, DeadlockError, OutOfDomain: as ``simulate``.
     """
-    prepared = prepare(records)
-    structure, numbers = structure_of(machine, prepared), numbers_of(machine, prepared)
     native = core.native()
     if native is not None:
-        found = np.empty(1, dtype=np.int64)
-        arguments = prepared.instructions, np.array(structure, np.int64), numbers.times, numbers.array, found
-        if native.cycles(*map(core.address, arguments)) == Outcome.DONE:
-            return int(found[0])
-    run = _run(prepared, structure, numbers)
-    if run.outcome != Outcome.DONE:
-        _refuse(prepared, run)
-    return run.cycles
+        found = c_int64()
+        if not isinstance(records, Prepared):
+            records = as_records(records)
+            at = records.ctypes.data
+            outcome = native.cycles_of(len(records), at, _BITS_ADDRESS, packed(machine), byref(found))
+        else:
+            outcome = native.cycles(records.address, packed(machine), byref(found))
+        if outcome == Outcome.DONE:
+            return found.value
+    return simulate(machine, records).cycles
 
 
-def _run(prepared: Prepared, structure: Structure, numbers: Numbers) -> Run:
+def _run(machine: SystolicMachine, prepared: Prepared) -> Run:
     native = core.native()
     if native is None:
         core.say_once()
-        return Run(*fallback.simulate(prepared, structure, numbers))
-    events = np.empty(structure.n, dtype=EVENT_DTYPE)
+        return _in_python(machine, prepared)
+    n = len(prepared)
+    events = np.empty(n, dtype=EVENT_DTYPE)
     events["start"] = NEVER
     tiles = int(prepared.count[prepared.kinds["opcode"] == Opcode.WLOAD].sum())
     shifts = np.empty(tiles, dtype=SHIFT_DTYPE)
     room = _room(prepared, tiles)
     stalls = np.empty(int(room.sum()), dtype=STALL_DTYPE)
     found = np.zeros(3, dtype=np.int64)
-    arguments = (
-        *(prepared.instructions, np.array(structure, np.int64), numbers.times, numbers.array),
-        *(events, shifts, stalls, room, found),
-    )
-    outcome = Outcome(native.simulate(*map(core.address, arguments)))
+    into = map(core.address, (events, shifts, stalls, room, found))
+    outcome = Outcome(native.simulate(prepared.address, packed(machine), *into))
     if outcome == Outcome.NO_MEMORY:
         raise MemoryError("no memory for the queues of the fast engine")
+    if outcome == Outcome.REFUSED:
+        return _in_python(machine, prepared)  # says why
     ended, n_shifts, n_stalls = found.tolist()
     return Run(outcome, ended, events, shifts[:n_shifts].copy(), stalls[:n_stalls].copy())
+
+
+def _in_python(machine: SystolicMachine, prepared: Prepared) -> Run:
+    return Run(*fallback.simulate(prepared, structure_of(machine), numbers_of(machine, prepared)))
 
 
 def _room(prepared: Prepared, tiles: int) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simulator.errors import CheckError
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics.account import (
     Spans,
@@ -25,6 +24,7 @@ from simulator.metrics.operations import (
     program_bound,
 )
 from simulator.metrics.roofline import OPERATIONS_PER_MAC, Roof, Roofline, roofline
+from simulator.metrics.sums import CycleSums, CycleTally, ProgramSums, cycle_sums, program_sums
 from simulator.metrics.traffic import TensorTraffic, traffic
 from simulator.program import Program
 from simulator.trace import Trace
@@ -34,8 +34,11 @@ __all__ = [
     "MATRIX_UNIT",
     "OPERATIONS_PER_MAC",
     "Counters",
+    "CycleSums",
+    "CycleTally",
     "Metrics",
     "OperationMetrics",
+    "ProgramSums",
     "Roof",
     "Roofline",
     "Spans",
@@ -45,14 +48,13 @@ __all__ = [
     "bound_of",
     "busy_spans",
     "count",
+    "from_sums",
     "measure",
     "operation_of",
-    "operation_table",
     "program_bound",
     "roofline",
     "stall_records",
     "stalls_by_operation",
-    "traffic",
 ]
 
 
@@ -127,32 +129,35 @@ def measure(machine: SystolicMachine, program: Program, trace: Trace) -> Metrics
         CheckError: a cycle of a unit or a byte is not accounted for, or the operations' multiply-accumulates
             are not those of the instructions.
     """
-    _check_macs(program)
-    units = account(trace)
-    counters = count(machine, program)
-    cycles, macs = trace.cycles, counters.macs_useful
+    run = cycle_sums(program, trace)
+    return from_sums(machine, program.name, program.tensors, program_sums(machine, program), run)
+
+
+def from_sums(
+    machine: SystolicMachine, name: str, tensors: tuple[str, ...], sums: ProgramSums, run: CycleSums
+) -> Metrics:
+    """All metrics of one execution of the Program of that name, from what it adds up to.
+
+    Raises:
+        CheckError: as ``measure``.
+    """
+    sums.check_macs(name)
+    assert sums.moved is not None, "a Program has at least one part"
+    units, counters = run.accounts(), sums.counters
+    macs = counters.macs_useful
     pes = machine.matrix_unit.rows * machine.matrix_unit.cols
     return Metrics(
         machine=machine.name,
-        engine=trace.engine,
-        clock_mhz=trace.clock_mhz,
-        cycles=cycles,
-        time_us=cycles_to_us(cycles, trace.clock_mhz),
+        engine=run.engine,
+        clock_mhz=run.clock_mhz,
+        cycles=run.cycles,
+        time_us=cycles_to_us(run.cycles, run.clock_mhz),
         macs=macs,
-        utilization=macs / (pes * cycles) if cycles else 0.0,
+        utilization=macs / (pes * run.cycles) if run.cycles else 0.0,
         bound=program_bound(units),
         units=units,
-        operations=operation_table(machine, program, trace),
-        traffic=traffic(machine, program),
-        roofline=roofline(machine, macs, cycles, counters.hbm_bytes, counters.host_bytes),
+        operations=operation_table(machine, sums, run),
+        traffic=traffic(tensors, sums.moved),
+        roofline=roofline(machine, macs, run.cycles, counters.hbm_bytes, counters.host_bytes),
         counters=counters,
     )
-
-
-def _check_macs(program: Program) -> None:
-    asked = sum(operation.macs for operation in program.operations)
-    done = int(program.macs.sum())
-    if asked != done:
-        raise CheckError(
-            f"{program.name}: the graph asks for {asked} multiply-accumulates, the Program does {done}"
-        )

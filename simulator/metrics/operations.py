@@ -6,18 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.isa import Flag, Opcode, UnitId
+from simulator.isa import UnitId
 from simulator.machines.systolic import SystolicMachine
-from simulator.metrics.account import (
-    Cycles,
-    UnitAccount,
-    busy_by_operation,
-    operation_of,
-    stalls_by_operation,
-)
-from simulator.program import Program
-from simulator.timing import transfer_bytes
-from simulator.trace import REASONS, TRACE_UNITS, Trace
+from simulator.metrics.account import Cycles, UnitAccount
+from simulator.metrics.sums import CycleSums, ProgramSums
+from simulator.trace import REASONS, TRACE_UNITS
 
 CONTROL = "(control)"  # instructions that belong to no operation
 BOUNDS = {
@@ -76,41 +69,32 @@ def program_bound(units: tuple[UnitAccount, ...]) -> str:
     return bound_of({unit.unit: unit.busy for unit in units})
 
 
-def operation_table(machine: SystolicMachine, program: Program, trace: Trace) -> tuple[OperationMetrics, ...]:
-    """Every operation that has an instruction, in the order of ``program.operations``, control last."""
-    n_rows = len(program.operations) + 1
-    instruction = trace.events["instruction"].astype(np.int64)
-    row = operation_of(program, instruction)
-    first = np.full(n_rows, np.iinfo(np.int64).max, dtype=np.int64)
-    np.minimum.at(first, row, trace.events["start"])
-    last = np.zeros(n_rows, dtype=np.int64)
-    np.maximum.at(last, row, trace.events["end"])
-    instructions = np.bincount(row, minlength=n_rows)
-    macs, hbm, host = _sums(machine, program, row, instruction)
-    busy = {name: busy_by_operation(program, trace, unit) for unit, name in enumerate(TRACE_UNITS)}
-    stalls = {name: stalls_by_operation(program, trace, unit) for unit, name in enumerate(TRACE_UNITS)}
+def operation_table(
+    machine: SystolicMachine, sums: ProgramSums, run: CycleSums
+) -> tuple[OperationMetrics, ...]:
+    """Every operation that has an instruction, in the order of ``sums.operations``, control last."""
     pes = machine.matrix_unit.rows * machine.matrix_unit.cols
     table = []
-    for index in np.flatnonzero(instructions):
-        known = index < len(program.operations)
-        operation = program.operations[index] if known else None
-        span = int(last[index] - first[index])
-        mine = {name: int(cycles[index]) for name, cycles in busy.items()}
+    for index in np.flatnonzero(sums.instructions):
+        known = index < len(sums.operations)
+        operation = sums.operations[index] if known else None
+        span = int(run.last[index] - run.first[index])
+        mine = {name: int(run.busy[unit, index]) for unit, name in enumerate(TRACE_UNITS)}
         table.append(
             OperationMetrics(
                 index=int(index) if known else -1,
                 name=operation.name if operation else CONTROL,
                 label=operation.label if operation else CONTROL,
                 source=str(operation.where) if operation else "",
-                instructions=int(instructions[index]),
-                start=int(first[index]),
-                end=int(last[index]),
+                instructions=int(sums.instructions[index]),
+                start=int(run.first[index]),
+                end=int(run.last[index]),
                 busy=mine,
-                stalls={name: _named(cycles[index]) for name, cycles in stalls.items()},
-                macs=int(macs[index]),
-                utilization=int(macs[index]) / (pes * span) if span else 0.0,
-                hbm_bytes=int(hbm[index]),
-                host_bytes=int(host[index]),
+                stalls={name: _named(run.stalls[unit, index]) for unit, name in enumerate(TRACE_UNITS)},
+                macs=int(sums.macs[index]),
+                utilization=int(sums.macs[index]) / (pes * span) if span else 0.0,
+                hbm_bytes=int(sums.hbm_bytes[index]),
+                host_bytes=int(sums.host_bytes[index]),
                 bound=bound_of(mine),
             )
         )
@@ -119,22 +103,6 @@ def operation_table(machine: SystolicMachine, program: Program, trace: Trace) ->
 
 def _named(cycles: Cycles) -> dict[str, int]:
     return {str(REASONS[i]): int(cycles[i]) for i in np.flatnonzero(cycles)}
-
-
-def _sums(
-    machine: SystolicMachine, program: Program, row: Cycles, instruction: Cycles
-) -> tuple[Cycles, Cycles, Cycles]:
-    """MACs, HBM bytes and host bytes of each row of the table."""
-    n_rows = len(program.operations) + 1
-    records = program.records[instruction]
-    macs, hbm, host = (np.zeros(n_rows, dtype=np.int64) for _ in range(3))
-    matmul = records["opcode"] == Opcode.MATMUL
-    np.add.at(macs, row[matmul], program.macs[instruction[matmul]])
-    moves = np.isin(records["opcode"], (Opcode.LOAD, Opcode.STORE))
-    to_host = moves & ((records["flags"] & Flag.HOST) != 0)
-    for total, chosen in ((hbm, moves & ~to_host), (host, to_host)):
-        np.add.at(total, row[chosen], transfer_bytes(machine, records[chosen]))
-    return macs, hbm, host
 
 
 MATRIX_UNIT = TRACE_UNITS[UnitId.MATRIX]

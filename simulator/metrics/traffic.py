@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.errors import CheckError
 from simulator.isa import Flag, Opcode, memory_address
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program, Space, Traffic
 from simulator.timing import transfer_bytes
+
+Longs = npt.NDArray[np.int64]
 
 NEEDED = (Traffic.INPUT, Traffic.OUTPUT)
 EXTRA = (Traffic.REFETCH, Traffic.SPILL, Traffic.FILL)
@@ -53,8 +56,38 @@ class TensorTraffic:
         return self.needed_bytes + self.extra_bytes
 
 
-def traffic(machine: SystolicMachine, program: Program) -> tuple[TensorTraffic, ...]:
-    """The traffic of every tensor that moves, in the order of ``program.tensors``; sums to all bytes moved.
+class Moved(NamedTuple):
+    """Bytes that cross the edge, by tensor. Sums of parts of a Program are sums of these.
+
+    Shapes: by_reason (tensors, reasons, 2): over the link of HBM and of the host; useful (tensors,).
+    """
+
+    by_reason: npt.NDArray[np.int64]
+    useful: npt.NDArray[np.int64]
+
+    def __add__(self, other: object) -> Moved:
+        assert isinstance(other, Moved)
+        return Moved(self.by_reason + other.by_reason, self.useful + other.useful)
+
+
+def traffic(tensors: tuple[str, ...], all_moved: Moved) -> tuple[TensorTraffic, ...]:
+    """The traffic of every tensor that moves, in the order of ``tensors``; sums to all bytes moved."""
+    table, useful = all_moved
+    return tuple(
+        TensorTraffic(
+            tensor=name,
+            by_reason={r.name.lower(): int(table[index, r].sum()) for r in (*NEEDED, *EXTRA)},
+            hbm_bytes=int(table[index, :, 0].sum()),
+            host_bytes=int(table[index, :, 1].sum()),
+            useful_bytes=int(useful[index]),
+        )
+        for index, name in enumerate(tensors)
+        if table[index].any()
+    )
+
+
+def moved(machine: SystolicMachine, program: Program) -> Moved:
+    """What the LOADs and STOREs of a Program, or of a part of one, move.
 
     Raises:
         CheckError: a LOAD or STORE does not say what it moves, or why, or where its tensor lies.
@@ -69,43 +102,49 @@ def traffic(machine: SystolicMachine, program: Program) -> tuple[TensorTraffic, 
     table = np.zeros((len(program.tensors), len(Traffic), 2), dtype=np.int64)
     np.add.at(table, (tensor, reason, host.astype(np.int64)), n_bytes)
     useful = np.zeros(len(program.tensors), dtype=np.int64)
-    for index in moves[np.isin(reason, NEEDED)]:
-        useful[program.tensor[index]] += _useful_bytes(machine, program, int(index))
-    rows = tuple(
-        TensorTraffic(
-            tensor=name,
-            by_reason={r.name.lower(): int(table[index, r].sum()) for r in (*NEEDED, *EXTRA)},
-            hbm_bytes=int(table[index, :, 0].sum()),
-            host_bytes=int(table[index, :, 1].sum()),
-            useful_bytes=int(useful[index]),
-        )
-        for index, name in enumerate(program.tensors)
-        if table[index].any()
-    )
-    listed = sum(row.total_bytes for row in rows)
-    if listed != int(n_bytes.sum()):
-        raise CheckError(f"traffic: {listed} bytes are listed, {int(n_bytes.sum())} are moved")
-    return rows
+    needed = np.isin(reason, NEEDED)
+    np.add.at(useful, tensor[needed], _useful_bytes(machine, program, moves[needed]))
+    return Moved(table, useful)
 
 
-def _useful_bytes(machine: SystolicMachine, program: Program, index: int) -> int:
-    """Bytes of elements, not of padding, that a needed LOAD or STORE moves."""
-    record = program.records[index]
-    try:
-        home = program.placement(program.tensors[program.tensor[index]], _space(record))
-    except KeyError as error:
-        raise CheckError(f"instruction {index}: a transfer of {error}, which has no placement") from None
-    item = int(record["item"])
-    first = (int(memory_address(program.records[index : index + 1])[0]) - home.address) >> item
-    stride = int(record["src0_stride" if record["opcode"] == Opcode.LOAD else "dst_stride"])
-    panels = np.arange(int(record["panels"]), dtype=np.int64)[:, None]
-    lines = first + panels * stride + np.arange(int(record["rows"]), dtype=np.int64)
-    elements = np.clip(home.cols - lines // home.rows * machine.line_elements, 0, machine.line_elements)
-    return int(elements.sum()) << item
+def _useful_bytes(machine: SystolicMachine, program: Program, moves: Longs) -> Longs:
+    """Bytes of elements, not of padding, that needed LOADs and STOREs move."""
+    records = program.records[moves]
+    places = {(placement.path, placement.space): placement for placement in reversed(program.placements)}
+    columns = ("flags", "opcode")
+    flags, opcode = (records[name].astype(np.int64) for name in columns)
+    names = [program.tensors[tensor] for tensor in program.tensor[moves].tolist()]
+    homes = np.empty((len(moves), 3), dtype=np.int64)
+    for at, (name, flag) in enumerate(zip(names, flags.tolist(), strict=True)):
+        home = places.get((name, _space(flag)))
+        if home is None:
+            raise CheckError(f"instruction {moves[at]}: a transfer of {name!r}, which has no placement")
+        homes[at] = home.address, home.rows, home.cols
+    address, rows, cols = homes.T
+    item = records["item"].astype(np.int64)
+    first = (memory_address(records) - address) >> item
+    stride = np.where(opcode == Opcode.LOAD, records["src0_stride"], records["dst_stride"]).astype(np.int64)
+    # One row for every panel of every transfer: consecutive lines.
+    panels = records["panels"].astype(np.int64)
+    of = np.repeat(np.arange(len(moves)), panels)
+    panel = np.arange(len(of)) - np.repeat(np.cumsum(panels) - panels, panels)
+    begin = first[of] + panel * stride[of]
+    end = begin + records["rows"].astype(np.int64)[of]
+    before, upto = (_elements(at, rows[of], cols[of], machine.line_elements) for at in (begin, end))
+    elements = np.zeros(len(moves), dtype=np.int64)
+    np.add.at(elements, of, upto - before)
+    n_bytes: Longs = elements << item
+    return n_bytes
 
 
-def _space(record: Any) -> Space:
-    flags = int(record["flags"])
+def _elements(line: Longs, rows: Longs, cols: Longs, width: int) -> Longs:
+    """Elements of a tensor in the lines before ``line``."""
+    panel, row = np.divmod(line, rows)
+    elements: Longs = rows * np.minimum(panel * width, cols) + row * np.clip(cols - panel * width, 0, width)
+    return elements
+
+
+def _space(flags: int) -> Space:
     if flags & Flag.HOST:
         return Space.HOST
     if flags & Flag.CURRENT:

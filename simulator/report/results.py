@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from simulator.energy import systolic_area
 from simulator.report.record import Curve, Json, Phase, RunRecord
 
 PAGE = "report.html"
@@ -46,6 +47,7 @@ def results(record: RunRecord) -> dict[str, Json]:
         "phases": [_phase(phase, "training") for phase in record.training]
         + [_phase(phase, "evaluation") for phase in record.evaluation],
         "energy": energy.summary(),
+        "area": systolic_area(record.machine).summary(),
         "curves": [_curve(record.simulated), _curve(record.numpy)],
         "checks": [asdict(check) for check in record.checks],
         "configuration": dict(record.configuration),

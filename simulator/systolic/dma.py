@@ -27,13 +27,15 @@ class Dma(IssueUnit):
     """One port, used by one memory at a time."""
 
     _last = NOBODY  # the previous instruction
+    _last_flags = 0
     _last_end = 0
 
     def own_condition(self, instruction: int) -> Condition | None:
-        flags = self.recorder.stream.flags
-        if self._last == NOBODY or not (flags[instruction] ^ flags[self._last]) & HOST:
+        flags = self.recorder.stream.flags[instruction]
+        if self._last == NOBODY or not (flags ^ self._last_flags) & HOST:
             return None
         return self._last_end, MEMORY_SWITCH, self._last, self.unit
 
     def issue(self, instruction: int, end: int) -> None:
         self._last, self._last_end = instruction, end
+        self._last_flags = self.recorder.stream.flags[instruction]

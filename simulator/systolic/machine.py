@@ -27,14 +27,17 @@ from simulator.trace import WEIGHT_SHIFTER, Stall, Trace
 def build(clock: Clock, machine: SystolicMachine, recorder: Recorder) -> tuple[Unit, ...]:
     """The units in the order of their numbers, connected; the first is the sequencer."""
     depth = machine.sequencer.queue_depth
+    if recorder.stream.halt >= 0:
+        depth = min(depth, recorder.stream.halt + 1)
     queues: dict[int, InstructionQueue] = {
         unit: InstructionQueue(clock, UnitId.SEQUENCER, unit, depth)
         for unit in UNIT_NAMES
         if unit != UnitId.SEQUENCER
     }
     # tokens[consumer][producer]
-    tokens = [[Counter(clock, Stall.TOKEN, producer) for producer in UnitId] for _ in UnitId]
-    completions = [Completions(clock, recorder, [tokens[to][unit] for to in UnitId]) for unit in UnitId]
+    units = tuple(UnitId)
+    tokens = [[Counter(clock, Stall.TOKEN, producer) for producer in units] for _ in units]
+    completions = [Completions(clock, recorder, [tokens[to][unit] for to in units]) for unit in units]
     fifo = weight_fifo(clock, machine.weight_fifo.depth_tiles)
     in_place = Counter(clock, Stall.WEIGHTS, WEIGHT_SHIFTER)
     released = Counter(clock, Stall.WEIGHT_RELEASE, UnitId.MATRIX, credits_at_reset=1)
@@ -60,18 +63,24 @@ def simulate(machine: SystolicMachine, records: Records) -> Trace:
         ProgramError: HALT is missing or ends before another instruction has ended.
         DeadlockError: no unit can make progress; says who waits for what.
     """
-    stream = decode_stream(machine, records)
-    recorder = Recorder(stream)
+    recorder = Recorder(decode_stream(machine, records))
     clock = Clock()
+    run(clock, machine, recorder)
+    return recorder.trace(clock.now, machine.clock.mhz)
+
+
+def run(clock: Clock, machine: SystolicMachine, recorder: Recorder) -> None:
+    """Let all units run; the recorder has everything then, and the clock is at the end.
+
+    Raises:
+        ProgramError, DeadlockError: as ``simulate``.
+    """
     units = build(clock, machine, recorder)
     processes = [clock.process(unit.run()) for unit in units]
     processes[UnitId.SEQUENCER].callbacks.append(StopSimulation.callback)
     clock.run_all()
     if processes[UnitId.SEQUENCER].is_alive:
-        raise DeadlockError(explain(clock.now, units, stream))
-
-    cycles, halt = clock.now, len(stream) - 1
-    recorder.check_complete(cycles)
+        raise DeadlockError(explain(clock.now, units, recorder.stream))
+    recorder.check_complete(clock.now)
     for unit in units:
-        unit.finish(cycles, halt, UnitId.SEQUENCER)
-    return recorder.trace(cycles, machine.clock.mhz)
+        unit.finish(clock.now, recorder.stream.halt, UnitId.SEQUENCER)

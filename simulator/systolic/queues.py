@@ -11,6 +11,7 @@ Both directions are counters: ``items`` tells the consumer, ``room`` tells the p
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, final
 
 from simulator.systolic.clock import Clock
@@ -45,16 +46,17 @@ class InstructionQueue:
         self.unit = unit
         self.items = Counter(clock, Stall.DISPATCH, sequencer)
         self.room = Counter(clock, Stall.QUEUE, unit, credits_at_reset=depth)
-        self.held_back = NEVER  # as of the latest push
+        self.held_back: deque[HeldBack] = deque()  # as of the push of each item
         self._clock = clock
 
-    def push(self, instruction: int, held_back: HeldBack) -> None:
-        """The sequencer dispatches; it has found room."""
+    def push(self, instruction: int, cycle: int, held_back: HeldBack) -> None:
+        """The sequencer dispatches in that cycle, which may lie ahead; it has found room."""
         self.room.posts.popleft()
-        self.held_back = held_back
-        self.items.post(instruction, self._clock.now + DISPATCH_TO_ISSUE)
+        self.held_back.append(held_back)
+        self.items.post(instruction, cycle + DISPATCH_TO_ISSUE)
 
     def pop(self) -> None:
         """The unit issues the head."""
         _, instruction = self.items.posts.popleft()
+        self.held_back.popleft()
         self.room.post(instruction, self._clock.now + REFILL_AFTER_ISSUE)

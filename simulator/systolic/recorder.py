@@ -3,29 +3,27 @@ reason."""
 
 from __future__ import annotations
 
-from typing import final
-
 import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import ProgramError
 from simulator.isa import UNIT_NAMES, UnitId
-from simulator.systolic.stream import InstructionStream
-from simulator.trace import EVENT_DTYPE, SHIFT_DTYPE, STALL_DTYPE, Trace
+from simulator.systolic.stream import Column, InstructionStream
+from simulator.trace import EVENT_DTYPE, SHIFT_DTYPE, STALL_DTYPE, Columns, Trace
 
+ENGINE = "event"
 UNKNOWN = -1  # not dispatched, not started, never swapped in
 
 
-@final
 class Recorder:
     """Lists that the units write; ``trace`` turns them into a Trace, in an order that no tie can change."""
 
     def __init__(self, stream: InstructionStream) -> None:
-        n = len(stream)
+        n = stream.halt + 1
         self.stream = stream
-        self.dispatch = [UNKNOWN] * n
-        self.start = [UNKNOWN] * n
-        self.end = [UNKNOWN] * n
+        self.dispatch: Column = [UNKNOWN] * n
+        self.start: Column = [UNKNOWN] * n
+        self.end: Column = [UNKNOWN] * n
         # Flat, because a Trace has hundreds of thousands: WLOAD, start, end; the fields of STALL_DTYPE.
         self._shifts: list[int] = []
         self._swaps: dict[int, int] = {}  # WLOAD -> MATMUL
@@ -73,21 +71,32 @@ class Recorder:
 
     def trace(self, cycles: int, clock_mhz: float) -> Trace:
         """Everything recorded; stalls are ordered by unit and start."""
-        events = np.zeros(len(self.stream), dtype=EVENT_DTYPE)
-        events["instruction"] = np.arange(len(self.stream))
+        events = np.zeros(self.stream.halt + 1, dtype=EVENT_DTYPE)
+        events["instruction"] = np.arange(len(events))
         events["unit"] = self.stream.unit
         events["dispatch"] = self.dispatch
         events["start"] = self.start
         events["busy_end"] = events["start"] + np.array(self.stream.occupancy)
         events["end"] = self.end
-        wloads, starts, ends = self._shift_columns()
-        shifts = np.zeros(len(wloads), dtype=SHIFT_DTYPE)
-        shifts["wload"], shifts["start"], shifts["end"] = wloads, starts, ends
-        shifts["matmul"] = [self._swaps.get(wload, UNKNOWN) for wload in wloads.tolist()]
-        fields = STALL_DTYPE.names or ()
-        columns = np.array(self._stalls, dtype=np.int64).reshape(-1, len(fields))
-        columns = columns[np.lexsort((columns[:, 1], columns[:, 0]))]  # a unit waits once at a time
-        stalls = np.zeros(len(columns), dtype=STALL_DTYPE)
-        for field, column in zip(fields, columns.T, strict=True):
-            stalls[field] = column
-        return Trace(events, shifts, stalls, cycles, "event", clock_mhz)
+        shifts, stalls = shift_records(self._shifts, self._swaps), stall_records(self._stalls)
+        stalls = stalls[np.lexsort((stalls["start"], stalls["unit"]))]  # a unit waits once at a time
+        return Trace(events, shifts, stalls, cycles, ENGINE, clock_mhz)
+
+
+def shift_records(flat: list[int], swaps: dict[int, int]) -> Columns:
+    """SHIFT_DTYPE from WLOAD, start, end of each tile and the MATMULs that swap them in."""
+    wloads, starts, ends = np.array(flat, dtype=np.int64).reshape(-1, 3).T
+    shifts = np.zeros(len(wloads), dtype=SHIFT_DTYPE)
+    shifts["wload"], shifts["start"], shifts["end"] = wloads, starts, ends
+    shifts["matmul"] = [swaps.get(wload, UNKNOWN) for wload in wloads.tolist()]
+    return shifts
+
+
+def stall_records(flat: list[int]) -> Columns:
+    """STALL_DTYPE from the fields of each wait."""
+    fields = STALL_DTYPE.names or ()
+    columns = np.array(flat, dtype=np.int64).reshape(-1, len(fields))
+    stalls = np.zeros(len(columns), dtype=STALL_DTYPE)
+    for field, column in zip(fields, columns.T, strict=True):
+        stalls[field] = column
+    return stalls

@@ -8,6 +8,9 @@ all that follow.
 HALT is dispatched into the sequencer itself, waits for its tokens and takes one cycle; its end is the end
 of the run.
 
+In this model a dispatch is a dated post, so the process runs ahead, one cycle per instruction, as far as it
+knows of room; it waits for nothing else.
+
 In the account the sequencer is busy in the cycle of each dispatch and while HALT executes.
 """
 
@@ -42,11 +45,10 @@ class Sequencer(Unit):
         self._completions = completions
 
     def run(self) -> Waits:
-        clock, unit_of, queues = self.clock, self.recorder.stream.unit, self._queues
-        dispatch, stall = self.recorder.dispatch, self.recorder.stall
-        halt = len(dispatch) - 1
+        clock, stream, queues = self.clock, self.recorder.stream, self._queues
+        unit_of, dispatch, stall = stream.unit, self.recorder.dispatch, self.recorder.stall
         held_back = NEVER
-        for i in range(halt):
+        for i in stream.before_halt():
             queue = queues[unit_of[i]]
             room = queue.room
             self.waiting = i
@@ -56,17 +58,16 @@ class Sequencer(Unit):
             usable, issued = room.posts[0]
             since = self.free
             ready = usable if usable > since else since
-            if ready > clock.now:
-                yield self.sleep(ready - clock.now)
             if usable > since:
                 held_back = usable, queue.unit, issued
                 stall(self.unit, since, usable, room.reason, i, issued, queue.unit)
             dispatch[i] = ready
-            queue.push(i, held_back)
+            queue.push(i, ready, held_back)
             self.free = ready + 1
 
         if self.free > clock.now:
             yield self.sleep(self.free - clock.now)
+        halt = stream.halt
         dispatch[halt] = clock.now
         yield from self._halt(halt)
 

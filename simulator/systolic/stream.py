@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,21 +15,31 @@ from simulator.timing import instruction_times
 MASKS = 1 << len(UnitId)  # wait and post masks have one bit per unit
 
 
-@dataclass(frozen=True)
+Column = list[int] | dict[int, int]
+"""By instruction: of a whole Program, or of those of a long one that are needed at the moment."""
+
+
+@dataclass
 class InstructionStream:
-    """Lists run parallel: entry ``i`` belongs to instruction ``i``; the last one is HALT."""
+    """Columns run parallel: entry ``i`` belongs to instruction ``i``; the last one is HALT."""
 
-    opcode: list[int]
-    unit: list[int]
-    wait: list[int]
-    post: list[int]
-    flags: list[int]
-    rows: list[int]
-    occupancy: list[int]
-    latency: list[int]
+    opcode: Column
+    unit: Column
+    wait: Column
+    post: Column
+    flags: Column
+    rows: Column
+    occupancy: Column
+    latency: Column
 
-    def __len__(self) -> int:
-        return len(self.opcode)
+    def before_halt(self) -> Iterable[int]:
+        """The numbers of all instructions but HALT, in order."""
+        return range(len(self.opcode) - 1)
+
+    @property
+    def halt(self) -> int:
+        """The number of HALT."""
+        return len(self.opcode) - 1
 
     def name(self, instruction: int) -> str:
         """How messages name an instruction."""
@@ -46,24 +57,37 @@ def decode_stream(machine: SystolicMachine, records: Records) -> InstructionStre
     halts = np.flatnonzero(opcodes == Opcode.HALT)
     if len(records) == 0 or len(halts) != 1 or halts[0] != len(records) - 1:
         raise ProgramError("a Program ends with its one HALT instruction")
+    return InstructionStream(**decode_columns(machine, records))
+
+
+def decode_columns(machine: SystolicMachine, records: Records, begin: int = 0) -> dict[str, list[int]]:
+    """The columns of an ``InstructionStream`` by name; ``begin``: the number of the first instruction.
+
+    Raises:
+        ProgramError: a mask names a unit that does not exist, or an instruction takes no time.
+    """
+    opcodes = records["opcode"]
     for field, limit in (("opcode", len(Opcode)), ("wait", MASKS), ("post", MASKS)):
         wrong = np.flatnonzero(records[field] >= limit)
         if len(wrong):
             raise ProgramError(
-                f"instruction {wrong[0]}: field {field} = {records[field][wrong[0]]} is not below {limit}"
+                f"instruction {begin + wrong[0]}: field {field} = {records[field][wrong[0]]} "
+                f"is not below {limit}"
             )
     times = instruction_times(machine, records)
     empty = np.flatnonzero((times.occupancy < 1) | (times.latency < 1))
     if len(empty):
         name = Opcode(int(opcodes[empty[0]])).name
-        raise ProgramError(f"instruction {empty[0]} ({name}) moves nothing: rows, panels or tail is 0")
-    return InstructionStream(
-        opcode=opcodes.tolist(),
-        unit=units_of(records).tolist(),
-        wait=records["wait"].tolist(),
-        post=records["post"].tolist(),
-        flags=records["flags"].tolist(),
-        rows=records["rows"].tolist(),
-        occupancy=times.occupancy.tolist(),
-        latency=times.latency.tolist(),
-    )
+        raise ProgramError(
+            f"instruction {begin + empty[0]} ({name}) moves nothing: rows, panels or tail is 0"
+        )
+    return {
+        "opcode": opcodes.tolist(),
+        "unit": units_of(records).tolist(),
+        "wait": records["wait"].tolist(),
+        "post": records["post"].tolist(),
+        "flags": records["flags"].tolist(),
+        "rows": records["rows"].tolist(),
+        "occupancy": times.occupancy.tolist(),
+        "latency": times.latency.tolist(),
+    }

@@ -22,7 +22,6 @@ from simpy.events import NORMAL, Event
 from simulator.systolic.clock import Alarm, Clock, Waits, Wakeup
 from simulator.systolic.queues import InstructionQueue
 from simulator.systolic.recorder import Recorder
-from simulator.systolic.stream import MASKS
 from simulator.systolic.tokens import NOBODY, REASON_CODE, Counter
 from simulator.trace import Stall
 
@@ -90,7 +89,7 @@ class Completions:
         self._clock = clock
         self._start, self._end = recorder.start, recorder.end
         self._post = recorder.stream.post
-        self._consumers = [chosen(mask, consumers) for mask in range(MASKS)]
+        self._consumers = Choices(consumers)
         self._last = 0
 
     def issued(self, instruction: int, latency: int) -> int:
@@ -117,6 +116,18 @@ def chosen(mask: int, counters: Sequence[Counter]) -> tuple[Counter, ...]:
     return tuple(counter for unit, counter in enumerate(counters) if mask >> unit & 1)
 
 
+@final
+class Choices(dict[int, tuple[Counter, ...]]):
+    """``chosen`` by mask, worked out when it is asked for first."""
+
+    def __init__(self, counters: Sequence[Counter]) -> None:
+        self._counters = counters
+
+    def __missing__(self, mask: int) -> tuple[Counter, ...]:
+        found = self[mask] = chosen(mask, self._counters)
+        return found
+
+
 class IssueUnit(Unit):
     """A unit behind an instruction queue."""
 
@@ -131,7 +142,7 @@ class IssueUnit(Unit):
         super().__init__(clock, recorder, queue.unit)
         self.queue: Final = queue
         self.completions: Final = completions
-        self._tokens = [chosen(mask, tokens) for mask in range(MASKS)]
+        self._tokens = Choices(tokens)
 
     def needs(self, instruction: int) -> tuple[Counter, ...]:
         """Counters beyond tokens that the instruction takes from."""
@@ -184,7 +195,7 @@ class IssueUnit(Unit):
             self.free = start + occupancy[i]
 
     def _record_empty(self, free: int, visible: int) -> None:
-        until, cause_unit, cause = self.queue.held_back
+        until, cause_unit, cause = self.queue.held_back[0]
         if until <= free:
             cause, cause_unit = NOBODY, self.queue.items.provider
         self.recorder.stall(self.unit, free, visible, DISPATCH, NOBODY, cause, cause_unit)

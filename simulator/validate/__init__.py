@@ -6,18 +6,21 @@ of events that ``docs/timing.md`` allows on the given machine.
 
 from __future__ import annotations
 
+from simulator.isa import UnitId
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program
 from simulator.validate.fields import check_fields
+from simulator.validate.follow import Fault, accepts, refuse
 from simulator.validate.matrix import check_matrix_unit
 from simulator.validate.overlaps import check_overlaps
-from simulator.validate.placements import check_placements
+from simulator.validate.parts import Validation
+from simulator.validate.placements import check_placements, written_by_host
 from simulator.validate.races import check_order
 from simulator.validate.regions import regions_of
 from simulator.validate.replay import check_progress
-from simulator.validate.tokens import MAX_OUTSTANDING_TOKENS, check_tokens
+from simulator.validate.tokens import MAX_OUTSTANDING_TOKENS, check_tokens, check_width, may_run_over
 
-__all__ = ["MAX_OUTSTANDING_TOKENS", "validate"]
+__all__ = ["MAX_OUTSTANDING_TOKENS", "Validation", "validate"]
 
 
 def validate(program: Program, machine: SystolicMachine) -> None:
@@ -31,7 +34,15 @@ def validate(program: Program, machine: SystolicMachine) -> None:
     regions = regions_of(program, machine)
     check_placements(program, machine, regions)
     check_overlaps(program, machine)
+    followed = accepts(program, machine, regions, written_by_host(program))
+    if followed is not None and followed.fault is Fault.NONE:
+        for consumer in UnitId:
+            if may_run_over(machine, int(followed.outstanding[consumer])):
+                check_width(program, machine, consumer)
+        return
     check_matrix_unit(program, machine)
     check_tokens(program, machine)
     check_progress(program, machine)
     check_order(program, machine, regions)
+    if followed is not None:
+        raise refuse(followed)

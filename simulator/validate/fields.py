@@ -91,8 +91,8 @@ class _Fields:
             )
 
 
-def check_fields(program: Program, machine: SystolicMachine) -> None:
-    """All but addresses.
+def check_fields(program: Program, machine: SystolicMachine, *, whole: bool = True) -> None:
+    """All but addresses. ``whole``: the Program ends here, with HALT; if not, more follows and there is none.
 
     Raises:
         ProgramError: the first field that is out of range.
@@ -115,7 +115,7 @@ def check_fields(program: Program, machine: SystolicMachine) -> None:
     transposes.within("rows", 1, machine.line_elements)
     transposes.within("tail", 1, machine.line_elements)
     _check_vec(groups[Opcode.VEC], machine)
-    _check_halt(groups[Opcode.HALT])
+    _check_halt(groups[Opcode.HALT], whole)
 
 
 def _check_bits(program: Program) -> None:
@@ -181,8 +181,10 @@ def _check_vec(group: _Fields, machine: SystolicMachine) -> None:
     _check_panels_apart(group, np.where(reducing, 1, group["rows"]))
 
 
-def _check_halt(group: _Fields) -> None:
+def _check_halt(group: _Fields, whole: bool) -> None:
     program, halts = group.program, group.chosen
+    if not whole and not len(halts):
+        return
     if not len(halts) or halts[0] != len(program) - 1:
         where = f"instruction {int(halts[0])}" if len(halts) else "nowhere"
         raise ProgramError(

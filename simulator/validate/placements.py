@@ -46,6 +46,16 @@ def check_placements(program: Program, machine: SystolicMachine, regions: npt.ND
     Raises:
         ProgramError: the first placement or transfer that is wrong.
     """
+    check_placed(program, machine)
+    check_transfers(program, machine, regions)
+
+
+def check_placed(program: Program, machine: SystolicMachine) -> None:
+    """Placements alone.
+
+    Raises:
+        ProgramError: the first placement that is wrong.
+    """
     hbm = sum(size for space, size in program.memory_granules.items() if space is not Space.HOST)
     if hbm * machine.line_elements > machine.hbm.capacity_bytes:
         raise ProgramError(
@@ -59,7 +69,6 @@ def check_placements(program: Program, machine: SystolicMachine, regions: npt.ND
     for path in program.constants:
         if not any(placement.path == path for placement in program.placements):
             raise ProgramError(f"constant {path!r} is not placed")
-    _check_named_transfers(program, machine, regions)
 
 
 def _check_one(program: Program, machine: SystolicMachine, placement: Placement) -> None:
@@ -96,8 +105,12 @@ def _check_apart(placements: list[Placement], machine: SystolicMachine) -> None:
                 raise ProgramError(f"{one.path!r} and {other.path!r} overlap in {one.space.name}")
 
 
-def _check_named_transfers(program: Program, machine: SystolicMachine, regions: npt.NDArray[Any]) -> None:
-    """Transfers that name a placed tensor stay in its place; none stores into constants or scalars."""
+def check_transfers(program: Program, machine: SystolicMachine, regions: npt.NDArray[Any]) -> None:
+    """Transfers that name a placed tensor stay in its place; none stores into constants or scalars.
+
+    Raises:
+        ProgramError: the first transfer that is wrong.
+    """
     where: dict[tuple[str, int], list[tuple[int, int]]] = {}
     for placement in program.placements:
         where.setdefault((placement.path, placement.space), []).append(extent(placement, machine))

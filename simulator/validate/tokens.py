@@ -31,10 +31,15 @@ def check_tokens(program: Program, machine: SystolicMachine) -> None:
             posts = np.flatnonzero((units == producer) & (records["post"] >> consumer & 1 != 0))
             waits = np.flatnonzero((units == consumer) & (records["wait"] >> producer & 1 != 0))
             _check_pair(program, producer, consumer, posts, waits)
-            if _outstanding(posts, waits) + machine.sequencer.queue_depth > MAX_OUTSTANDING_TOKENS:
+            if may_run_over(machine, _outstanding(posts, waits)):
                 suspects.add(consumer)
     for consumer in suspects:
-        _check_width(program, machine, consumer)
+        check_width(program, machine, consumer)
+
+
+def may_run_over(machine: SystolicMachine, outstanding: int) -> bool:
+    """Whether so many tokens at one place of the Program, with what a queue adds, may be too many."""
+    return outstanding + machine.sequencer.queue_depth > MAX_OUTSTANDING_TOKENS
 
 
 def _check_pair(
@@ -65,8 +70,12 @@ def _outstanding(posts: npt.NDArray[Any], waits: npt.NDArray[Any]) -> int:
     return int((np.arange(1, len(posts) + 1) - np.searchsorted(waits, posts)).max())
 
 
-def _check_width(program: Program, machine: SystolicMachine, consumer: UnitId) -> None:
-    """Let all others run ahead of ``consumer`` as far as they can: its counters never hold more than then."""
+def check_width(program: Program, machine: SystolicMachine, consumer: UnitId) -> None:
+    """Let all others run ahead of ``consumer`` as far as they can: its counters never hold more than then.
+
+    Raises:
+        ProgramError: a counter may run over.
+    """
     replay = Replay(program, machine)
     most, at, producer = 0, -1, -1
     while replay.run(without=consumer):

@@ -14,6 +14,7 @@ from simulator.capture import capture
 from simulator.compiler import compile_graph
 from simulator.errors import DeadlockError, ProgramError
 from simulator.fast import core
+from simulator.graph import Graph
 from simulator.isa import Flag, Records, UnitId
 from simulator.machines.systolic import SystolicMachine
 from simulator.trace import Trace
@@ -70,16 +71,20 @@ def damaged(rng: random.Random, records: Records) -> Records:
     return records
 
 
-def training_step(machine: SystolicMachine, widths: tuple[int, ...], batch: int, optimizer: str) -> Records:
-    """One compiled training step of a perceptron."""
+def training_graph(widths: tuple[int, ...], batch: int, optimizer: str) -> Graph:
+    """One training step of a perceptron, captured."""
     config, chosen = mlp.MLP(widths), optimizers.load(optimizer)
     params = train.initial_params(config, "he", 0)
     x, y = np.zeros((batch, widths[0]), np.float32), np.zeros((batch, widths[-1]), np.float32)
     state, masks = mlp.init_state(chosen, params), mlp.dropout_masks(config, batch, 0, 0)
     step = mlp.make_train_step(config, chosen)
     arguments: tuple[Any, ...] = (params, state, x, y, masks, 0.1, 1)
-    captured = capture(step, arguments, carry=(0, 1), resident=(0, 1), name="train")
-    return compile_graph(captured.graph, machine).records
+    return capture(step, arguments, carry=(0, 1), resident=(0, 1), name="train").graph
+
+
+def training_step(machine: SystolicMachine, widths: tuple[int, ...], batch: int, optimizer: str) -> Records:
+    """One compiled training step of a perceptron."""
+    return compile_graph(training_graph(widths, batch, optimizer), machine).records
 
 
 @contextmanager

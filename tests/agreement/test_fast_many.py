@@ -11,8 +11,8 @@ import pytest
 
 from simulator import fast
 from simulator.errors import ConfigError, DeadlockError, OutOfDomain, ProgramError
-from simulator.fast import Designs, core, many
-from simulator.fast import designs as columns
+from simulator.fast import Designs, core
+from simulator.fast import machine as numbers
 from simulator.fast.core import InstructionSet
 from simulator.isa import Opcode, UnitId
 from simulator.machines.systolic import SystolicMachine
@@ -105,7 +105,7 @@ def test_training_step_over_columns() -> None:
     """Columns say the same as machines; groups, and groups of more machines than are timed together."""
     machine = small_machine()
     prepared = fast.prepare(training_step(machine, (20, 12, 5), 16, "momentum"))
-    rng, size = np.random.default_rng(5), many.TOGETHER + 100
+    rng, size = np.random.default_rng(5), 1124
     fields: dict[str, Any] = {
         "hbm.latency_cycles": rng.integers(0, 300, size),
         "hbm.bytes_per_cycle": np.stack([rng.integers(1, 90, size), rng.integers(1, 9, size)], axis=1),
@@ -193,6 +193,7 @@ def test_machines_that_share_no_program() -> None:
         ({"cache.size": [1]}, "cache.size: a systolic machine has no such field"),
         ({"hbm.latency_cycles": [1, -1]}, "hbm.latency_cycles = -1"),
         ({"hbm.latency_cycles": [1.5]}, "hbm.latency_cycles = 1.5"),
+        ({"hbm.latency_cycles": [1, 2, 2.5, 3, 4]}, "hbm.latency_cycles = 1.0"),
         ({"hbm.latency_cycles": [None, 1]}, "a list of numbers is needed"),
         ({"matrix_unit.weight_buffers": [1, 2, 3]}, "matrix_unit.weight_buffers = 3"),
         ({"hbm.bytes_per_cycle": [0]}, "hbm.bytes_per_cycle = 0"),
@@ -228,5 +229,5 @@ def test_every_field_of_a_machine_is_known() -> None:
     machine = make_machine()
     tables = {name: table for name, table in machine if hasattr(table, "model_fields_set")}
     fields = {f"{name}.{field}" for name, table in tables.items() for field, _ in table}
-    listed = {*columns.SHARED, *columns.STRUCTURE, *columns.RATES, *columns.CYCLES}
+    listed = {*numbers.SHARED, *numbers.STRUCTURE, *numbers.CYCLES}
     assert fields == listed | untimed and not listed & untimed

@@ -1,38 +1,49 @@
 /* Many machines, LANES at a time: what merge.h needs around it. Defines the same names. */
+#include "times.h"
 #include "merge.h"
 
-/* `count` machines from the one at `at` on; unused lanes repeat the last. A cycle of -1 is one that
- * `pulsetrain_fast_simulate` must decide. */
-static TARGET enum outcome NAME(block)(const struct instruction *program, const struct structure *is,
-                                       const struct machines *of, int64_t at, int count, TIME *rows,
-                                       int64_t *cycles)
+/* Room for the times of one Program, used by block after block. */
+struct NAME(room) {
+    struct NAME(machines) machines;
+    TIME array[ARRAY_TIMES * LANES] __attribute__((aligned(64)));
+    TIME *times;
+};
+
+/* The machines `at`: their cycles, -1 for one that `pulsetrain_fast_simulate` must decide. REFUSED where they
+ * may need more cycles than TIME holds, or take no time for something. */
+static TARGET enum outcome NAME(block)(const struct program *program, const struct designs *designs,
+                                       const int64_t *at, int used, struct NAME(room) *room, int64_t *cycles)
 {
-    int64_t times = 3 * of->kinds;
-    for (int64_t row = 0; row < times + 2; ++row) {
-        const int64_t *from = row < times ? of->times + row * of->count : of->arrays + (row - times) * of->count;
-        for (int l = 0; l < LANES; ++l)
-            rows[row * LANES + l] = (TIME)from[at + (l < count ? l : count - 1)];
-    }
-    TIME *in_place = rows + times * LANES, *adder = in_place + LANES;
+    NAME(read_machines)(&room->machines, designs->numbers, designs->count, at, used);
+    double bound = NAME(times)(&room->machines, program, room->times, room->array);
+    if (bound == 0 || bound > (sizeof(TIME) == 4 ? NARROW_CYCLES : WIDE_CYCLES))
+        return REFUSED;
+    struct structure is = structure_of(program, room->machines.shared);
     struct NAME(state) s;
-    if (!NAME(open)(&s, program, is, rows, in_place, adder, (count + VECTOR - 1) / VECTOR))
+    if (!NAME(open)(&s, program->instructions, &is, room->times, room->array, (used + VECTOR - 1) / VECTOR))
         return NO_MEMORY;
     NAME(merge)(&s);
     enum outcome outcome = NAME(outcome)(&s);
-    for (int l = 0; l < count && outcome == DONE; ++l)
-        cycles[l] = NAME(ends_with_halt)(&s, l) ? s.units[SEQUENCER].end[l] : -1;
+    for (int l = 0; l < used; ++l)
+        cycles[at[l]] = outcome == DONE && NAME(ends_with_halt)(&s, l) ? s.units[SEQUENCER].end[l] : -1;
     NAME(close)(&s);
-    return outcome;
+    return outcome == NO_MEMORY ? NO_MEMORY : DONE;
 }
 
-static enum outcome NAME(many)(const struct instruction *program, const struct structure *is,
-                               const struct machines *of, int64_t *cycles)
+static enum outcome NAME(many)(const struct program *program, const struct designs *designs, const int64_t *at,
+                               int64_t count, int64_t *cycles)
 {
-    TIME *rows = NAME(rows)(3 * of->kinds + 2, 0);
-    enum outcome outcome = rows ? DONE : NO_MEMORY;
-    for (int64_t at = 0; at < of->count && outcome == DONE; at += LANES)
-        outcome = NAME(block)(program, is, of, at, of->count - at < LANES ? (int)(of->count - at) : LANES,
-                              rows, cycles + at);
-    free(rows);
+    struct NAME(room) *room = aligned_alloc(64, (sizeof *room + 63) / 64 * 64);
+    enum outcome outcome = NO_MEMORY;
+    if (room && (room->times = NAME(rows)(TIMES * program->kinds, 0)))
+        for (outcome = DONE; count > 0 && outcome == DONE; at += LANES, count -= LANES) {
+            int used = count < LANES ? (int)count : LANES;
+            outcome = NAME(block)(program, designs, at, used, room, cycles);
+            if (outcome == REFUSED)
+                outcome = OTHERWISE(program, designs, at, used, cycles);
+        }
+    if (room)
+        free(room->times);
+    free(room);
     return outcome;
 }

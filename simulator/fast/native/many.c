@@ -1,14 +1,13 @@
-/* The cycles of one Program on many machines of one structure: the pass of merge.h with the machines side by
- * side in vectors. These are integers, so every instruction set gives the same cycles. */
+/* The cycles of one Program on many machines: the pass of merge.h with the machines side by side in vectors.
+ * These are integers, so every instruction set gives the same cycles. */
 #include "program.h"
 
 struct log;
 #define RECORD 0
 
-struct machines {
-    int64_t count, kinds;
-    const int64_t *times;  /* [kind][occupancy, latency, release][machine] */
-    const int64_t *arrays; /* [in_place, adder, operand][machine] */
+struct designs {
+    const int64_t *numbers; /* [enum number][machine] */
+    int64_t count;
 };
 
 #ifndef WIDTH /* bytes of a row */
@@ -17,7 +16,31 @@ struct machines {
 #define LANES ((int)(WIDTH / sizeof(TIME)))
 #define VECTOR ((int)(64 / sizeof(TIME)))
 
+/* Programs that may need more cycles than 32 bits hold. */
+static enum outcome undecided(const struct program *program, const struct designs *designs, const int64_t *at,
+                              int64_t count, int64_t *cycles)
+{
+    (void)program, (void)designs;
+    for (int64_t i = 0; i < count; ++i)
+        cycles[at[i]] = -1;
+    return DONE;
+}
+
+#define TIME int64_t
+#define NUMBER int64_t
+#define NAME(x) x##_long
+#define TARGET
+#define OTHERWISE undecided
+#include "lanes.h"
+#undef NAME
+#undef TARGET
+#undef OTHERWISE
+#undef TIME
+#undef NUMBER
+
 #define TIME int32_t
+#define NUMBER double
+#define OTHERWISE many_long
 #define NAME(x) x##_baseline
 #define TARGET
 #include "lanes.h"
@@ -35,13 +58,6 @@ struct machines {
 #undef NAME
 #undef TARGET
 #endif
-#undef TIME
-
-/* Programs of more cycles than 32 bits hold. */
-#define TIME int64_t
-#define NAME(x) x##_long
-#define TARGET
-#include "lanes.h"
 
 enum isa { BASELINE, AVX2, AVX512, ISAS };
 
@@ -67,20 +83,18 @@ EXPORT int pulsetrain_fast_best(void)
     return isa;
 }
 
-/* `wide`: cycles may need more than 32 bits. */
-EXPORT int pulsetrain_fast_many(const struct instruction *program, const struct structure *is, int64_t count,
-                                int64_t kinds, const int64_t *times, const int64_t *arrays, int wide, int isa,
-                                int64_t *cycles)
+/* The machines `at[0]`, `at[1]`, ..., which share `enum number` up to SHARED, out of all. A cycle of -1 is one
+ * that `pulsetrain_fast_simulate` must decide. */
+EXPORT int pulsetrain_fast_many(const struct program *program, const int64_t *numbers, int64_t machines,
+                                const int64_t *at, int64_t count, int isa, int64_t *cycles)
 {
-    struct machines of = {count, kinds, times, arrays};
-    if (wide)
-        return (int)many_long(program, is, &of, cycles);
+    struct designs designs = {numbers, machines};
 #if defined(__x86_64__)
     if (isa == AVX512)
-        return (int)many_avx512(program, is, &of, cycles);
+        return (int)many_avx512(program, &designs, at, count, cycles);
     if (isa == AVX2)
-        return (int)many_avx2(program, is, &of, cycles);
+        return (int)many_avx2(program, &designs, at, count, cycles);
 #endif
     (void)isa;
-    return (int)many_baseline(program, is, &of, cycles);
+    return (int)many_baseline(program, &designs, at, count, cycles);
 }

@@ -127,7 +127,7 @@ FUNCTION void NAME(own_conditions)(struct NAME(state) *s, int u, struct instruct
         if (x.flags & SWAP) {
             NAME(take)(s, start, &s->in_place, charge, WEIGHTS, SHIFTER);
 #if RECORD
-            s->log->shifts[s->swapped].matmul = i;
+            log_swap(s->log, s->swapped, i);
 #endif
             ++s->swapped;
         }

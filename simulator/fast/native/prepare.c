@@ -1,15 +1,7 @@
-/* Reads a Program's records once: what timing depends on, and which instructions take equally long. */
-#include "program.h"
-
-/* INSTRUCTION_DTYPE of simulator/isa.py. */
-struct record {
-    uint32_t opcode, function, wait, post, item, flags, tail, rows, panels, addresses[4], strides[4];
-};
-_Static_assert(sizeof(struct record) == 68, "INSTRUCTION_DTYPE");
+#include "prepare.h"
 
 /* An opcode and the bits of a record's other fields that its times depend on; instructions of one key are of
  * one kind. Which bits: TIMED_BITS of simulator/timing.py. */
-enum { FIELDS = 6 };
 struct key {
     uint32_t opcode, fields[FIELDS];
 };
@@ -71,46 +63,88 @@ static int grow(struct table *table)
     return 1;
 }
 
-enum { INVALID = -1, FULL = -2 };
-
-/* Fills `program`, and for every kind its first instruction and how many there are. Gives the number of kinds;
- * INVALID when an opcode or a mask does not exist or HALT is not the last and the only one; FULL without
- * memory. */
-EXPORT int32_t pulsetrain_fast_prepare(int64_t n, const struct record *records,
-                                       const uint32_t bits[OPCODES][FIELDS], struct instruction *program,
-                                       int64_t *first, int64_t *count)
+static int add_kind(struct kinds *kinds, const struct record *record, int64_t place)
 {
+    if (kinds->size == kinds->room) {
+        int64_t room = kinds->room ? 2 * kinds->room : 64;
+        struct record *records = realloc(kinds->records, (size_t)room * sizeof *records);
+        kinds->records = records ? records : kinds->records;
+        int64_t *count = realloc(kinds->count, (size_t)room * sizeof *count);
+        kinds->count = count ? count : kinds->count;
+        int64_t *first = realloc(kinds->first, (size_t)room * sizeof *first);
+        kinds->first = first ? first : kinds->first;
+        if (!records || !count || !first)
+            return 0;
+        kinds->room = room;
+    }
+    kinds->records[kinds->size] = *record;
+    kinds->count[kinds->size] = 0;
+    kinds->first[kinds->size++] = place;
+    return 1;
+}
+
+/* REFUSED when an opcode or a mask does not exist or HALT is not the last and the only one. */
+enum outcome fast_read_program(int64_t n, const struct record *records, const uint32_t bits[OPCODES][FIELDS],
+                          struct instruction *instructions, struct kinds *kinds)
+{
+    if (!n || records[n - 1].opcode != HALT)
+        return REFUSED;
     struct table table = {0};
     struct place latest[OPCODES]; /* what comes next is often of the same kind */
     for (int opcode = 0; opcode < OPCODES; ++opcode)
         latest[opcode] = (struct place){.key = {.opcode = OPCODES}};
-    int32_t kinds = n && records[n - 1].opcode == HALT ? 0 : INVALID;
-    for (int64_t i = 0; i < n && kinds >= 0; ++i) {
+    enum outcome outcome = DONE;
+    for (int64_t i = 0; i < n; ++i) {
         const struct record *r = &records[i];
         if (r->opcode >= OPCODES || (r->wait | r->post) >> UNITS || (r->opcode == HALT && i != n - 1)) {
-            kinds = INVALID;
+            outcome = REFUSED;
             break;
         }
         struct key key = key_of(r, bits);
         if (!equal(&latest[r->opcode].key, &key)) {
-            if (2 * (uint64_t)kinds >= table.size && !grow(&table)) {
-                kinds = FULL;
+            if (2 * (uint64_t)kinds->size >= table.size && !grow(&table)) {
+                outcome = NO_MEMORY;
                 break;
             }
             struct place *place = find(&table, &key);
             if (place->kind < 0) {
-                *place = (struct place){key, kinds++};
-                first[place->kind] = i;
-                count[place->kind] = 0;
+                *place = (struct place){key, (int32_t)kinds->size};
+                if (!add_kind(kinds, r, i)) {
+                    outcome = NO_MEMORY;
+                    break;
+                }
             }
             latest[r->opcode] = *place;
         }
         int32_t kind = latest[r->opcode].kind;
-        ++count[kind];
-        uint32_t flags = (r->flags & (RELEASE - 1)) | (r->flags >> 8 & RELEASE);
-        program[i] = (struct instruction){(uint8_t)r->opcode, (uint8_t)r->wait, (uint8_t)r->post,
-                                          (uint8_t)flags, kind};
+        ++kinds->count[kind];
+        uint32_t flags = (r->flags & (RELEASE - 1)) | (r->flags >> RELEASE_SHIFT & RELEASE);
+        instructions[i] = (struct instruction){(uint8_t)r->opcode, (uint8_t)r->wait, (uint8_t)r->post,
+                                               (uint8_t)flags, kind};
     }
     free(table.places);
-    return kinds;
+    return outcome;
+}
+
+void fast_free_kinds(struct kinds *kinds)
+{
+    free(kinds->records);
+    free(kinds->count);
+    free(kinds->first);
+}
+
+/* Fills `instructions`, and for every kind its first instruction and how many there are, with room for n. Gives
+ * the number of kinds, or what `fast_read_program` says, negative. */
+EXPORT int64_t pulsetrain_fast_prepare(int64_t n, const struct record *records,
+                                       const uint32_t bits[OPCODES][FIELDS], struct instruction *instructions,
+                                       int64_t *first, int64_t *count)
+{
+    struct kinds kinds = {0};
+    enum outcome outcome = fast_read_program(n, records, bits, instructions, &kinds);
+    if (outcome == DONE) {
+        memcpy(first, kinds.first, (size_t)kinds.size * sizeof *first);
+        memcpy(count, kinds.count, (size_t)kinds.size * sizeof *count);
+    }
+    fast_free_kinds(&kinds);
+    return outcome == DONE ? kinds.size : -(int64_t)outcome;
 }

@@ -1,7 +1,8 @@
 /* One machine: its cycles alone, or everything that a Trace holds. */
-#include "program.h"
+#include "prepare.h"
 
 #define TIME int64_t
+#define NUMBER int64_t
 #define LANES 1
 #define VECTOR 1
 #define TARGET
@@ -9,6 +10,7 @@
 #define NAME(x) x##_unlogged
 #define RECORD 0
 struct log;
+#include "times.h"
 #include "merge.h"
 #undef NAME
 #undef RECORD
@@ -76,6 +78,11 @@ static inline void log_shift(struct log *log, int64_t tile, int64_t wload, int64
     ++log->shifted;
 }
 
+static inline void log_swap(struct log *log, int64_t tile, int64_t matmul)
+{
+    log->shifts[tile].matmul = matmul;
+}
+
 #define NAME(x) x##_logged
 #define RECORD 1
 #include "merge.h"
@@ -106,50 +113,101 @@ static int64_t finish(struct log *log, const struct state_logged *s, int64_t cyc
     return end - log->stalls[SEQUENCER];
 }
 
+/* What a Program takes on the machine with these numbers, in one piece of memory. */
+struct timed {
+    struct structure is;
+    int64_t array[ARRAY_TIMES], *times;
+};
+
+static enum outcome time_kinds(struct timed *timed, const struct program *program, const int64_t *numbers)
+{
+    struct machines_unlogged machine;
+    int64_t only = 0;
+    read_machines_unlogged(&machine, numbers, 1, &only, 1);
+    timed->is = structure_of(program, machine.shared);
+    timed->times = malloc((size_t)(TIMES * program->kinds) * sizeof *timed->times);
+    if (!timed->times)
+        return NO_MEMORY;
+    double bound = times_unlogged(&machine, program, timed->times, timed->array);
+    if (bound > 0 && bound <= WIDE_CYCLES)
+        return DONE;
+    free(timed->times);
+    return REFUSED;
+}
+
 /* `room`: how many stalls each unit may have; `found`: cycles, shifts, stalls. When the outcome is UNFINISHED,
  * an instruction that has not started keeps what `events` held before. */
-EXPORT int pulsetrain_fast_simulate(const struct instruction *program, const struct structure *is,
-                                    const struct times *times, const struct array *array, struct event *events,
+EXPORT int pulsetrain_fast_simulate(const struct program *program, const int64_t *numbers, struct event *events,
                                     struct shift *shifts, struct stall *stalls, const int64_t *room,
                                     int64_t found[3])
 {
     struct log log = {.events = events, .shifts = shifts};
     for (int u = 0; u < TRACE_UNITS; stalls += room[u++])
         log.stalls[u] = stalls;
+    struct timed timed;
+    enum outcome outcome = time_kinds(&timed, program, numbers);
+    if (outcome != DONE)
+        return (int)outcome;
     struct state_logged s;
-    if (!open_logged(&s, program, is, (const int64_t *)times, &array->in_place, &array->adder, 1))
+    if (!open_logged(&s, program->instructions, &timed.is, timed.times, timed.array, 1)) {
+        free(timed.times);
         return NO_MEMORY;
+    }
     s.log = &log;
     merge_logged(&s);
-    enum outcome outcome = outcome_logged(&s);
+    outcome = outcome_logged(&s);
     int64_t cycles = s.units[SEQUENCER].end[0];
     if (outcome == DONE) {
-        forget_shifts(&log, cycles, array->operand);
+        forget_shifts(&log, cycles, numbers[READ]);
         for (int u = DMA; u < UNITS; ++u)
             if (s.units[u].end[0] > cycles)
                 outcome = UNFINISHED;
-        if (log.shifted && shifts[log.shifted - 1].end > cycles)
+        if (log.shifted && log.shifts[log.shifted - 1].end > cycles)
             outcome = UNFINISHED;
     }
     found[0] = cycles;
     found[1] = log.shifted;
     found[2] = outcome == DONE ? finish(&log, &s, cycles) : 0;
     close_logged(&s);
-    return outcome;
+    free(timed.times);
+    return (int)outcome;
 }
 
 /* UNFINISHED where only `pulsetrain_fast_simulate` can tell. */
-EXPORT int pulsetrain_fast_cycles(const struct instruction *program, const struct structure *is,
-                                  const struct times *times, const struct array *array, int64_t *cycles)
+EXPORT int pulsetrain_fast_cycles(const struct program *program, const int64_t *numbers, int64_t *cycles)
 {
+    struct timed timed;
+    enum outcome outcome = time_kinds(&timed, program, numbers);
+    if (outcome != DONE)
+        return (int)outcome;
     struct state_unlogged s;
-    if (!open_unlogged(&s, program, is, (const int64_t *)times, &array->in_place, &array->adder, 1))
+    if (!open_unlogged(&s, program->instructions, &timed.is, timed.times, timed.array, 1)) {
+        free(timed.times);
         return NO_MEMORY;
+    }
     merge_unlogged(&s);
-    enum outcome outcome = outcome_unlogged(&s);
+    outcome = outcome_unlogged(&s);
     *cycles = s.units[SEQUENCER].end[0];
     if (outcome == DONE && !ends_with_halt_unlogged(&s, 0))
         outcome = UNFINISHED;
     close_unlogged(&s);
-    return outcome;
+    free(timed.times);
+    return (int)outcome;
+}
+
+/* The same of a Program that is read for this one machine. */
+EXPORT int pulsetrain_fast_cycles_of(int64_t n, const struct record *records,
+                                     const uint32_t bits[OPCODES][FIELDS], const int64_t *numbers,
+                                     int64_t *cycles)
+{
+    struct instruction *instructions = malloc((size_t)LARGER(n, 1) * sizeof *instructions);
+    struct kinds kinds = {0};
+    enum outcome outcome = instructions ? fast_read_program(n, records, bits, instructions, &kinds) : NO_MEMORY;
+    if (outcome == DONE) {
+        struct program program = {n, kinds.size, instructions, kinds.records, kinds.count};
+        outcome = pulsetrain_fast_cycles(&program, numbers, cycles);
+    }
+    fast_free_kinds(&kinds);
+    free(instructions);
+    return (int)outcome;
 }

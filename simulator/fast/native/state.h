@@ -1,16 +1,6 @@
 /* The state of the pass in merge.h: queues, counters and slots, with a cycle for each of LANES machines. */
 
-#ifndef PULSETRAIN_FAST_STATE_H
-#define PULSETRAIN_FAST_STATE_H
-struct charge { /* what was met last */
-    int reason, unit;
-    int64_t cause;
-};
-struct held { /* the sequencer's latest wait for room */
-    int64_t until, cause;
-    int unit;
-};
-#endif
+#include "charge.h"
 
 /* Cycles that one unit has announced to another and that the other has not used yet, first in, first out. */
 struct NAME(ring) {
@@ -119,15 +109,15 @@ static TIME *NAME(rows)(int64_t count, TIME value)
 
 /* Everything as it is at reset: empty queues, free slots, one release of the weight registers. */
 static int NAME(open)(struct NAME(state) *s, const struct instruction *program, const struct structure *is,
-                      const TIME *times, const TIME *in_place_after, const TIME *adder, int vectors)
+                      const TIME *times, const TIME *array, int vectors)
 {
     memset(s, 0, sizeof *s);
     s->vectors = vectors;
     s->program = program;
     s->is = is;
     s->times = times;
-    s->in_place_after = in_place_after;
-    s->adder = adder;
+    s->in_place_after = array + IN_PLACE * LANES;
+    s->adder = array + ADDS_AFTER * LANES;
     s->blocked_by = s->matmul = -1;
     s->fifo = NAME(rows)(is->fifo_depth, 0);
     s->wloads = calloc((size_t)is->fifo_depth, sizeof *s->wloads);

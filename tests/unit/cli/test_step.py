@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from simulator.capture.trees import leaves
+from simulator.cli.step import _example_state
 from tests.support.command import call
+from tests.support.faults.base import OWN
+from workloads import mlp, optimizers
 
 STEP = ("step", "--inputs", "12", "--hidden", "9", "--outputs", "4", "--batch", "8")
 DOCUMENTED = {"cycles", "time_us", "utilization", "macs", "stalls", "energy_pj", "engine", "machine"}
@@ -63,3 +70,15 @@ def test_dataflows_differ() -> None:
     ]
     assert len({result["cycles"] for result in results}) == 3
     assert len({result["macs"] for result in results}) == 1
+
+
+def test_example_state_has_the_real_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The optimizers of the project, and one whose state is of any shape."""
+    (tmp_path / "own.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    for name in (*optimizers.BY_NAME, "own.py:directed", "own.py:in_place"):
+        optimizer = optimizers.load(name)
+        params = [{"weight": np.zeros((5, 7), np.float32), "bias": np.zeros(7, np.float32)}]
+        example = _example_state(optimizer, params)
+        states = (example, mlp.init_state(optimizer, params))
+        assert len({str([np.shape(leaf) for _, leaf in leaves(state, "")]) for state in states}) == 1
