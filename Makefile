@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= report
+PEERS ?= build/peers
+PEERS_PYTHON ?= python3.11
 
-.PHONY: run test test-all lint bench clean
+.PHONY: run test test-all lint bench bench-peers clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.installed
@@ -37,5 +39,17 @@ $(VENV)/.installed-test: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) build *.egg-info report simulator/numerics/*.so
 
+# BENCH: names of benches, all unless given. Variables that pin BLAS to slower kernels are left out.
+BENCH_PYTHON := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE PULSETRAIN_PEERS=$(PEERS) $(BIN)/python
+
 bench: $(VENV)/.installed-test
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench.bench_timing
+	$(BENCH_PYTHON) -m tests.bench $(BENCH) --json build/bench.json
+
+# SCALE-Sim 3 in an environment of its own, for it needs an older NumPy; then the rows that compare with it.
+bench-peers: $(VENV)/.installed-test $(PEERS)/.installed
+	$(BENCH_PYTHON) -m tests.bench peers --json build/bench-peers.json
+
+$(PEERS)/.installed:
+	$(PEERS_PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'scalesim==3.0.0' 'numpy<2.4'
+	touch $@

@@ -19,6 +19,7 @@ _COMMANDS = {
     "gemm": "time matrix multiplications",
     "step": "time one training step, by operation, unit and stall",
     "cosim": "run training steps in RTL and in the models, compare every cycle and bit",
+    "validate": "compare the SIMT model with measured GPUs",
     "machines": "list presets, or one machine's numbers with their sources",
 }
 EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_INTERRUPTED = 2, 1, 130

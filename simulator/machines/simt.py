@@ -8,7 +8,7 @@ narrow.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -125,6 +125,54 @@ class Launch(Unit):
     ]
 
 
+def _effective(least: float, most: float, meaning: str) -> Any:
+    """An effective constant within its limits."""
+    return Field(strict=True, ge=least, le=most, allow_inf_nan=False, description=f"effective: {meaning}")
+
+
+class Effective(Unit):
+    """How parts of a generation behave beside their published numbers.
+
+    Calibrated once per generation by ``python -m simulator.simt.calibrate``; what stands here is taken where
+    nothing has been calibrated.
+    """
+
+    fma_fraction: Annotated[
+        float, _effective(0.5, 1, "share of the float32 pipe's peak rate that lasts in a main loop")
+    ] = 0.9
+    tensor_fraction: Annotated[
+        float, _effective(0.5, 1, "share of the tensor cores' peak rate that lasts in a main loop")
+    ] = 0.9
+    tensor_loaded_fraction: Annotated[
+        float, _effective(0.7, 1, "tensor cores: share of it that the power limit leaves after milliseconds")
+    ] = 0.9
+    l2_fraction: Annotated[float, _effective(0.3, 1, "share of L2's bandwidth that GEMMs reach")] = 0.8
+    l2_kept_fraction: Annotated[
+        float, _effective(0.3, 1, "share of L2 that still holds what was used before")
+    ] = 0.5
+    tensor_store_bytes_per_cycle: Annotated[
+        float, _effective(4, 64, "tensor cores: rate at which an SM stores a block's results")
+    ] = 12.0
+    block_cycles: Annotated[
+        float, _effective(0, 2000, "cycles of a block before and after its main loop")
+    ] = 300.0
+    fma_overlap: Annotated[
+        float, _effective(1, 16, "float32 pipe: main loop, L2 and DRAM overlap as a norm of this exponent")
+    ] = 4.0
+    tensor_overlap: Annotated[
+        float, _effective(1, 16, "tensor cores: main loop, L2 and DRAM overlap as a norm of this exponent")
+    ] = 4.0
+    split_us: Annotated[
+        float, _effective(0, 5, "start of the kernel that adds the parts of a cut k")
+    ] = 2.5
+    fma_split_serial_us: Annotated[
+        float, _effective(0, 10, "float32 pipe: what each part of a cut k adds, as they are summed in turn")
+    ] = 1.0
+    dram_ramp_us: Annotated[
+        float, _effective(0, 3, "from a kernel's start until DRAM delivers at its rate")
+    ] = 0.6
+
+
 class SimtHostLink(Unit):
     """The link that brings batches and results between the host and the device."""
 
@@ -147,11 +195,13 @@ class SimtMachine(Unit):
     dram: Dram
     launch: Launch
     host_link: SimtHostLink
+    effective: Effective = Field(default_factory=Effective)
     sources: dict[str, str] = Field(default_factory=dict)  # "unit.field" -> where the number comes from
 
     def __hash__(self) -> int:
         """Machines that compute alike hash alike; sources are no part of it."""
-        return hash((self.name, self.clock, self.sm, self.tensor_core, self.l2, self.dram, self.launch))
+        units = (self.clock, self.sm, self.tensor_core, self.l2, self.dram, self.launch, self.effective)
+        return hash((self.name, *units))
 
     @property
     def dram_bytes_per_cycle(self) -> float:

@@ -1,147 +1,283 @@
-"""A GEMM kernel: each tile of the catalogue in waves over the SMs, and the fastest of them."""
+"""A GEMM kernel: tiles and cuts of k as thread blocks in waves over the SMs, and the fastest of them.
+
+All candidates of a GEMM, or of a column of GEMMs, are estimated at once.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from simulator.errors import OutOfDomain
 from simulator.machines.simt import Dtype, SimtMachine
-from simulator.simt.main_loop import MainLoop, main_loop
-from simulator.simt.memory import GemmShape, operand_traffic
+from simulator.simt.candidates import Candidates, Cells, candidates
+from simulator.simt.choice import considered
+from simulator.simt.ingredients import ALL, Ingredients
+from simulator.simt.main_loop import AlongK, main_loops
+from simulator.simt.memory import COLD, GemmShape, Missing, dram_traffic, l2_traffic
 from simulator.simt.result import Bound, KernelTiming, Wave
 from simulator.simt.tiles import PlacedTile, catalogue
-from simulator.units import ceil_div
 
-SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-_MIN_K_TILES_PER_SPLIT = 4
-_AS_FAST = 1.02
 _PARTIAL_BYTES = 4  # a split's sums are float32 (int32)
+# Up to the first time the clock under load is the burst's, from the second on the power limit's.
+_BURST_US, _LOADED_US = 100.0, 10_000.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """GEMMs (rows) on candidates (columns).
+
+    The main loops of all waves take ``main``, which is more than each of ``sms``, ``l2`` and ``dram`` alone;
+    ``starved`` is what it takes when too few bytes are under way. ``fill`` comes before, ``store`` is what
+    of the results' way out nothing overlaps, ``split`` adds the parts of a cut k.
+
+    Units: cycles, but for ``blocks`` and the bytes.
+    """
+
+    blocks: Cells
+    sms: Cells
+    l2: Cells
+    dram: Cells
+    starved: Cells
+    main: Cells
+    fill: Cells
+    store: Cells
+    split: Cells
+    l2_bytes: Cells
+    dram_bytes: Cells
+
+    @property
+    def total(self) -> Cells:
+        """Cycles from the first block's start to the last one's end."""
+        return self.fill + self.main + self.store + self.split
 
 
 class GemmTimer:
-    """GEMM kernels of one operand type on one machine.
+    """GEMM kernels of one operand type and layout on one machine.
 
     Raises:
         OutOfDomain: no tile of the catalogue fits an SM.
     """
 
-    def __init__(self, machine: SimtMachine, dtype: Dtype) -> None:
-        self.machine = machine
-        self.sms = machine.sm.count
-        macs = machine.peak_macs_per_cycle(dtype) // self.sms
-        self.tiles = tuple((placed, main_loop(machine, placed, macs)) for placed in catalogue(machine, dtype))
+    def __init__(
+        self, machine: SimtMachine, dtype: Dtype, along_k: AlongK, ingredients: Ingredients = ALL
+    ) -> None:
+        self.machine, self.ingredients = machine, ingredients
+        self.tiles = catalogue(machine, dtype)
         if not self.tiles:
             raise OutOfDomain(
                 f"{machine.name}: an SM has no room for any thread-block tile of a {dtype} GEMM"
             )
-        self._dram_rate = machine.dram_bytes_per_cycle
+        pipe, effective = self.tiles[0].pipe, machine.effective
+        on_tensor = pipe in ("mma", "wgmma")
+        lasting = effective.tensor_fraction if on_tensor else effective.fma_fraction
+        self._overlap = effective.tensor_overlap if on_tensor else effective.fma_overlap
+        self._is_float32 = pipe == "fma" and dtype == "float32"
+        self._serial_us = 0.0 if on_tensor else effective.fma_split_serial_us
+        self._loaded = effective.tensor_loaded_fraction if on_tensor else 1.0
+        port = float(machine.l2.bytes_per_cycle_per_sm)
+        self._store_rate = effective.tensor_store_bytes_per_cycle if on_tensor else port
+        self._persistent = pipe == "wgmma"  # a block stores one tile while it multiplies the next
+        loops = main_loops(machine, self.tiles, along_k)
+        self._loops = [[cycles / lasting for cycles in row] for row in loops]
+        self.candidates = self._columns(range(len(self.tiles)), None if ingredients.split_k else (1,))
+        self._names = [self.tiles[i].tile.name for i in self.candidates.tile]
 
-    def fastest(self, shape: GemmShape, a_in_l2: bool = False, b_in_l2: bool = False) -> KernelTiming:
-        """What a library that knows this machine would pick.
+    def fastest(self, shape: GemmShape, missing: Missing) -> KernelTiming:
+        """What the machine's library would pick: the fastest of what it considers."""
+        estimate = self.estimate(shape, missing)
+        return self._timing(shape, self.candidates, estimate, int(self.chosen(shape, estimate)[0]))
 
-        The least cycles; of those within 2 % the one that moves the fewest bytes, which is the larger tile.
-        """
-        timings = [
-            self.timing(shape, placed, loop, splits, a_in_l2, b_in_l2)
-            for placed, loop in self.tiles
-            for splits in self._splits(shape, placed)
-        ]
-        limit = min(timing.cycles for timing in timings) * _AS_FAST
-        return min((t for t in timings if t.cycles <= limit), key=lambda timing: timing.l2_bytes)
-
-    def timing(
-        self,
-        shape: GemmShape,
-        placed: PlacedTile,
-        loop: MainLoop,
-        splits: int = 1,
-        a_in_l2: bool = False,
-        b_in_l2: bool = False,
-    ) -> KernelTiming:
-        """The GEMM with one tile, k cut into ``splits`` parts whose sums a second kernel adds."""
-        machine, tile = self.machine, placed.tile
-        slots = self.sms * placed.occupancy.blocks
-        blocks = _blocks(shape, placed) * splits
-        traffic = operand_traffic(
-            shape, tile, min(slots, blocks), machine.l2.capacity_bytes, a_in_l2, b_in_l2
+    def chosen(self, shape: GemmShape, estimate: Estimate) -> npt.NDArray[np.int64]:
+        """The column of ``candidates`` that the library picks, for each GEMM of an estimate."""
+        kernels = self.candidates
+        mask = considered(
+            self.machine.generation,
+            self._is_float32,
+            self._names,
+            kernels.along_m,
+            kernels.along_n,
+            kernels.splits,
+            np.asarray(shape.m, np.float64).reshape(-1, 1),
+            np.asarray(shape.n, np.float64).reshape(-1, 1),
+            self.machine.sm.count,
         )
-        written = shape.c_bytes if splits == 1 else shape.m * shape.n * _PARTIAL_BYTES * splits
-        k_tiles = ceil_div(ceil_div(shape.k, placed.block_k), splits)
-        latency = (machine.l2 if a_in_l2 and b_in_l2 else machine.dram).latency_cycles
-        fill = latency + machine.sm.shared_memory_latency_cycles
-        # Copies run ahead by all stages but one: a k-tile takes at least this part of a load's latency.
-        least = k_tiles * max(loop.busy + loop.exposed, latency / (tile.stages - 1))
-        # Another resident block, or the next tile of a persistent block, computes while this one starts or
-        # stores.
-        hidden = placed.occupancy.blocks > 1 or placed.pipe == "wgmma"
-        parts: dict[Bound, float] = {}
-        waves = []
-        drain = 0.0
-        for count, repeats in waves_of(blocks, slots):
-            share, l2_rate = count / blocks, self._l2_rate(count)
-            drain = share * written / l2_rate
-            per_sm = ceil_div(count, self.sms)
-            wave = _slowest(
-                pipe="shared_memory" if loop.shared > loop.compute else "compute",
-                busy=per_sm * k_tiles * loop.busy,
-                least=least,
-                l2=share * traffic.l2_bytes / l2_rate + (drain if hidden else 0.0),
-                dram=share * (traffic.dram_bytes + shape.c_bytes) / self._dram_rate,
-            )
-            if not hidden:
-                _add(wave, {"latency": fill, "l2": drain})
-            _add(parts, wave, repeats)
-            waves.append(Wave(count, per_sm, math.ceil(sum(wave.values())), repeats))
-        ends: dict[Bound, float] = {"latency": fill, "l2": drain} if hidden else {"latency": 0.0, "l2": 0.0}
-        extra = self._split_sum(shape, written) if splits > 1 else {}
-        _add(parts, ends)
-        _add(parts, extra)
+        picked: npt.NDArray[np.int64] = np.argmin(np.where(mask, estimate.total, np.inf), axis=1)
+        return picked
+
+    def known(self, shape: GemmShape, missing: Missing, tile: str, splits: int) -> KernelTiming:
+        """The kernel with this tile and these splits; of several with the tile's name, the fastest.
+
+        Raises:
+            ValueError: the catalogue does not have the tile.
+        """
+        columns = self.columns_of(tile, splits)
+        estimate = self.estimate(shape, missing, columns)
+        return self._timing(shape, columns, estimate, int(np.argmin(estimate.total[0])))
+
+    def columns_of(self, tile: str, splits: int) -> Candidates:
+        """The candidates with a tile's name and these splits.
+
+        Raises:
+            ValueError: the catalogue does not have the tile.
+        """
+        positions = [i for i, placed in enumerate(self.tiles) if placed.tile.name == tile]
+        if not positions:
+            known = ", ".join(dict.fromkeys(placed.tile.name for placed in self.tiles))
+            raise ValueError(f"tile = {tile!r}: {self.machine.name} has {known}")
+        return self._columns(positions, (splits,))
+
+    def estimate(self, shape: GemmShape, missing: Missing, columns: Candidates | None = None) -> Estimate:
+        """All candidates, or those of ``columns``, for one GEMM or for columns of them."""
+        machine, on = self.machine, self.ingredients
+        chosen = columns or self.candidates
+        m, k, n = (np.asarray(size, np.float64).reshape(-1, 1) for size in (shape.m, shape.k, shape.n))
+        shape = GemmShape(m, k, n, shape.in_bytes, shape.out_bytes)
+        absent = missing if on.l2 else COLD
+        a, b, c = (np.asarray(x, np.float64).reshape(-1, 1) for x in (absent.a, absent.b, absent.c))
+        is_split = chosen.splits > 1
+        blocks = np.ceil(m / chosen.along_m) * np.ceil(n / chosen.along_n) * chosen.splits
+        k_tiles = np.ceil(np.ceil(k / chosen.block_k) / chosen.splits)
+        rows, cols = np.minimum(chosen.along_m, m), np.minimum(chosen.along_n, n)
+        stored = rows * cols * np.where(is_split, _PARTIAL_BYTES, shape.out_bytes)
+        written = np.where(is_split, m * n * _PARTIAL_BYTES * chosen.splits, shape.c_bytes)
+        resident = np.minimum(blocks, machine.sm.count * chosen.residents)
+        sms, storing = self._sm_cycles(chosen, blocks, k_tiles, stored)
+        read = l2_traffic(shape, chosen.along_m, chosen.along_n, chosen.cluster)
+        l2_rate = self._l2_rate(np.minimum(blocks, machine.sm.count))
+        tiles = (chosen.along_m, chosen.along_n)
+        fetched = dram_traffic(machine, shape, *tiles, resident, Missing(a, b, c))
+        l2, dram = (read / l2_rate) * on.l2, fetched / machine.dram_bytes_per_cycle
+        out_l2, out_dram = (written / l2_rate) * on.l2, c * shape.c_bytes / machine.dram_bytes_per_cycle
+        if self._persistent:
+            sms, l2, dram = sms + storing, l2 + out_l2, dram + out_dram
+            store = np.zeros_like(sms)
+        else:
+            store = np.maximum(storing, np.maximum(out_l2, out_dram))
+        is_cold = np.maximum(a, b)
+        latency = machine.l2.latency_cycles + is_cold * self._cycles(machine.effective.dram_ramp_us)
+        # A block has all stages but one under way: so much comes in one latency.
+        ahead = np.minimum(chosen.stages - 1, k_tiles) * chosen.block_k * shape.in_bytes * (rows + cols)
+        starved = read * latency / (ahead * resident)
+        power = self._overlap
+        main = np.maximum((sms**power + l2**power + dram**power) ** (1 / power), starved)
+        parts_us = machine.effective.split_us + chosen.splits * self._serial_us
+        split = is_split * (self._cycles(1.0) * parts_us + (written + shape.c_bytes) / l2_rate)
+        moved = fetched + c * shape.c_bytes
+        through_l2 = read + written + is_split * (written + shape.c_bytes)
+        fill = latency + np.zeros_like(main)
+        return Estimate(blocks, sms, l2, dram, starved, main, fill, store, split, through_l2, moved)
+
+    def _columns(self, positions: Sequence[int], splits: Sequence[int] | None) -> Candidates:
+        most = None if self.ingredients.occupancy else 1
+        return candidates(positions, self.tiles, self._loops, splits=splits, most_residents=most)
+
+    def _sm_cycles(
+        self, chosen: Candidates, blocks: Cells, k_tiles: Cells, stored: Cells
+    ) -> tuple[Cells, Cells]:
+        """Cycles in which the fullest SM runs its main loops, and in which it stores its blocks' results.
+
+        Waves of as many blocks as it holds, then the rest.
+        """
+        residents, ends = chosen.residents, self.machine.effective.block_cycles
+        store = stored / self._store_rate
+        wave = k_tiles * chosen.at(residents.astype(np.int64)) + ends
+        if self.ingredients.waves:
+            per_sm = np.ceil(blocks / self.machine.sm.count)
+            full = np.floor(per_sm / residents)
+            rest = (per_sm - full * residents).astype(np.int64)
+            cycles = full * wave + (rest > 0) * (k_tiles * chosen.at(rest) + ends)
+        else:
+            per_sm = blocks / self.machine.sm.count
+            cycles = per_sm / residents * wave
+        us = np.maximum(cycles / self.machine.clock.sustained_mhz, _BURST_US)
+        loaded = np.minimum(1.0, np.log(us / _BURST_US) / math.log(_LOADED_US / _BURST_US))
+        return cycles / self._loaded**loaded, per_sm * store
+
+    def _l2_rate(self, sms: Any) -> Any:
+        """Bytes per cycle that L2 delivers to a number of SMs."""
+        l2 = self.machine.l2
+        together = l2.bytes_per_cycle * self.machine.effective.l2_fraction
+        return np.minimum(together, sms * l2.bytes_per_cycle_per_sm)
+
+    def _cycles(self, us: float) -> float:
+        return us * self.machine.clock.sustained_mhz
+
+    def _timing(
+        self, shape: GemmShape, columns: Candidates, estimate: Estimate, column: int
+    ) -> KernelTiming:
+        """The result of one candidate: its waves share the main loops' time by what their SMs do."""
+
+        def of(cells: Cells) -> float:
+            return float(cells[0, column])
+
+        placed = self.tiles[columns.tile[column]]
+        residents, blocks = int(columns.residents[column]), int(of(estimate.blocks))
+        sms, waves_cycles = self.machine.sm.count, of(estimate.main) + of(estimate.store)
+        k_tiles = math.ceil(math.ceil(shape.k / placed.block_k) / columns.splits[column])
+        counted = [
+            (count, math.ceil(count / sms), repeats) for count, repeats in waves_of(blocks, sms * residents)
+        ]
+        weights = [
+            k_tiles * float(columns.k_tile_cycles[per_sm, column]) + self.machine.effective.block_cycles
+            for _, per_sm, _ in counted
+        ]
+        scale = waves_cycles / sum(w * repeats for w, (_, _, repeats) in zip(weights, counted, strict=True))
+        waves = tuple(
+            Wave(count, per_sm, math.ceil(weight * scale), repeats)
+            for weight, (count, per_sm, repeats) in zip(weights, counted, strict=True)
+        )
         return KernelTiming(
-            fill_cycles=math.ceil(ends["latency"]),
-            waves=tuple(waves),
-            drain_cycles=math.ceil(ends["l2"]) + math.ceil(sum(extra.values())),
-            parts=parts,
-            occupancy=placed.occupancy.fraction,
-            tile=tile.name,
-            splits=splits,
-            dram_bytes=traffic.dram_bytes + shape.c_bytes,
-            l2_bytes=traffic.l2_bytes + written + (written + shape.c_bytes if splits > 1 else 0),
+            fill_cycles=math.ceil(of(estimate.fill)),
+            waves=waves,
+            drain_cycles=math.ceil(of(estimate.split)),
+            parts=_parts(estimate, column),
+            occupancy=_occupancy(placed, residents),
+            tile=placed.tile.name,
+            splits=int(columns.splits[column]),
+            dram_bytes=round(of(estimate.dram_bytes)),
+            l2_bytes=round(of(estimate.l2_bytes)),
             needed_blocks=blocks,
         )
 
-    def _splits(self, shape: GemmShape, placed: PlacedTile) -> Iterator[int]:
-        """Ways to cut k while there are SMs without a block."""
-        blocks = _blocks(shape, placed)
-        slots = self.sms * placed.occupancy.blocks
-        k_tiles = ceil_div(shape.k, placed.block_k)
-        yield 1
-        for splits in SPLITS[1:]:
-            if blocks * splits > 2 * slots or k_tiles < splits * _MIN_K_TILES_PER_SPLIT:
-                return
-            yield splits
 
-    def _l2_rate(self, blocks: int) -> float:
-        """Bytes per cycle that the SMs with at least one of ``blocks`` blocks get out of L2."""
-        l2 = self.machine.l2
-        return float(min(l2.bytes_per_cycle, min(blocks, self.sms) * l2.bytes_per_cycle_per_sm))
+def _parts(estimate: Estimate, column: int) -> dict[Bound, float]:
+    """Cycles by what bounds them: the main loops have the slowest of their parts to thank."""
+    main: dict[Bound, Cells] = {
+        "compute": estimate.sms,
+        "l2": estimate.l2,
+        "dram": estimate.dram,
+        "latency": estimate.starved,
+    }
+    slowest = max(main, key=lambda bound: float(main[bound][0, column]))
+    way_out: Bound = "dram" if estimate.dram_bytes[0, column] else "l2"
+    parts: dict[Bound, float] = {}
+    for bound, cells in (
+        (slowest, estimate.main),
+        ("latency", estimate.fill),
+        (way_out, estimate.store),
+        ("launch", estimate.split),
+    ):
+        parts[bound] = parts.get(bound, 0.0) + float(cells[0, column])
+    return parts
 
-    def _split_sum(self, shape: GemmShape, written: int) -> dict[Bound, float]:
-        """The kernel that adds the splits' sums, which L2 holds."""
-        launch, l2 = self.machine.launch.device_us, self.machine.l2
-        rate = self._l2_rate(ceil_div(shape.m * shape.n, 1024))
-        return {
-            "launch": float(self.machine.to_cycles(launch)),
-            "latency": float(l2.latency_cycles),
-            "l2": (written + shape.c_bytes) / rate,
-        }
+
+def _occupancy(placed: PlacedTile, residents: int) -> float:
+    return placed.occupancy.fraction * residents / placed.occupancy.blocks
 
 
 @functools.lru_cache(maxsize=64)
-def gemm_timer(machine: SimtMachine, dtype: Dtype) -> GemmTimer:
-    """The timer of a machine and an operand type, made once."""
-    return GemmTimer(machine, dtype)
+def gemm_timer(
+    machine: SimtMachine, dtype: Dtype, along_k: AlongK, ingredients: Ingredients = ALL
+) -> GemmTimer:
+    """The timer of a machine, an operand type and a layout, made once."""
+    return GemmTimer(machine, dtype, along_k, ingredients)
 
 
 def waves_of(blocks: int, slots: int) -> Iterator[tuple[int, int]]:
@@ -153,20 +289,3 @@ def waves_of(blocks: int, slots: int) -> Iterator[tuple[int, int]]:
         yield slots, full
     if tail:
         yield tail, 1
-
-
-def _slowest(pipe: Bound, busy: float, least: float, l2: float, dram: float) -> dict[Bound, float]:
-    """Parts of a wave's cycles: as long as the slowest of SMs (or a block's own least time), L2 and DRAM."""
-    slowest = max(busy, least, l2, dram)
-    if slowest in (busy, least):
-        return {pipe: busy, "latency": slowest - busy}
-    return {"l2": l2} if slowest == l2 else {"dram": dram}
-
-
-def _add(parts: dict[Bound, float], more: dict[Bound, float], times: int = 1) -> None:
-    for bound, cycles in more.items():
-        parts[bound] = parts.get(bound, 0.0) + times * cycles
-
-
-def _blocks(shape: GemmShape, placed: PlacedTile) -> int:
-    return ceil_div(shape.m, placed.tile.block_m) * ceil_div(shape.n, placed.tile.block_n)

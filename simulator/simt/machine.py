@@ -10,7 +10,8 @@ from simulator.simt.fusion import tensor_of
 from simulator.simt.gemm import gemm_timer
 from simulator.simt.kernels import ITEM_BYTES, GemmKernel, Kernel, StreamKernel, layout
 from simulator.simt.lowering import lower
-from simulator.simt.memory import GemmShape, L2Residency
+from simulator.simt.main_loop import AlongK
+from simulator.simt.memory import COLD, WEIGHT_COPIES, GemmShape, L2Residency, Missing, repeated
 from simulator.simt.result import KernelResult, KernelTiming, SimtResult
 from simulator.simt.stream import Copy, Costs, Launch, Timeline
 from simulator.simt.streaming import StreamShape, stream_timing
@@ -27,13 +28,12 @@ def simulate_gemm(
     transa: bool = False,
     transb: bool = False,
     dtype: Dtype = "bfloat16",
-    warm: bool = False,
+    warm: bool = True,
 ) -> KernelResult:
     """One GEMM kernel, launch included: ``C[m,n] = A[m,k] @ B[k,n]`` with the fastest tile of the catalogue.
 
-    The result has the operands' type, int32 for int8. ``warm``: operands that fit L2 together with the
-    result are found there, as in a benchmark that repeats a GEMM. The layouts name the kernel and, in this
-    version, do not change its time.
+    The result has the operands' type, int32 for int8. ``warm``: what fits L2 is found there, as in a
+    benchmark that goes round ``WEIGHT_COPIES`` of B; else everything comes from DRAM.
 
     Raises:
         ValueError: a dimension below 1.
@@ -42,8 +42,8 @@ def simulate_gemm(
         raise ValueError(f"m, k, n = {m}, {k}, {n}: at least 1 each is needed")
     item = ITEM_BYTES[dtype]
     shape = GemmShape(m, k, n, item, _INT8_RESULT_BYTES if dtype == "int8" else item)
-    held = warm and shape.a_bytes + shape.b_bytes + shape.c_bytes <= machine.l2.capacity_bytes
-    timing = gemm_timer(machine, dtype).fastest(shape, held, held)
+    missing = repeated(machine, shape, WEIGHT_COPIES) if warm else COLD
+    timing = gemm_timer(machine, dtype, AlongK(not transa, transb)).fastest(shape, missing)
     name = f"gemm_{dtype}_{layout(transa, transb)}"
     label = f"gemm {m}x{k}x{n} {layout(transa, transb)}"
     kernel = GemmKernel(name, label, (), {}, {}, (), m, k, n, transa, transb, dtype)
@@ -105,8 +105,9 @@ def _timings(machine: SimtMachine, kernels: list[Kernel]) -> list[KernelTiming]:
         if isinstance(kernel, GemmKernel):
             out_bytes = max(1, sum(kernel.writes.values()) // (kernel.m * kernel.n))
             shape = GemmShape(kernel.m, kernel.k, kernel.n, ITEM_BYTES[kernel.dtype], out_bytes)
-            timer = gemm_timer(machine, kernel.dtype)
-            timings.append(timer.fastest(shape, cache.holds(kernel.a), cache.holds(kernel.b)))
+            timer = gemm_timer(machine, kernel.dtype, AlongK(not kernel.transa, kernel.transb))
+            missing = Missing(float(not cache.holds(kernel.a)), float(not cache.holds(kernel.b)))
+            timings.append(timer.fastest(shape, missing))
         else:
             assert isinstance(kernel, StreamKernel)
             timings.append(stream_timing(machine, _stream_shape(kernel, missed)))

@@ -1,72 +1,40 @@
-"""One k-tile of a GEMM's main loop on one SM: cycles of each pipe, and the least time of a block on its own.
-
-This is the analytic stand-in for a warp-by-warp simulation: replace ``main_loop`` and nothing else has to
-change.
-"""
+"""Main loops of tiles: cycles per k-tile at every residency, from the warp core."""
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from simulator.machines.simt import WARP_THREADS, SimtMachine
-from simulator.simt.tiles import PlacedTile, thread_tile
+from simulator.machines.simt import SimtMachine
+from simulator.simt.tiles import PlacedTile
+from simulator.simt.warp import Layout, main_loop_timing
 
-# Multiply-accumulates of one warp instruction on 2-byte operands: mma.m8n8k4 does four 8x8x4, mma.m16n8k16
-# one.
-_MMA_MACS = {"volta": 1024, "ampere": 2048, "hopper": 2048}
-_VECTOR_BYTES = 16 * WARP_THREADS  # a warp's 16-byte loads and stores
-_LOOP_INSTRUCTIONS = 8  # per warp and k-tile: pointers, predicates, barrier, branch
-_WGMMA_ROWS = 64
-_SHARED_WAVEFRONTS = 2  # of a 16-byte fragment load of a warp: 256 bytes without broadcast duplicates
+_MOST_BLOCKS = 4  # more residents share pipes that are full: their k-tiles take in proportion
+# The kernel level limits what crosses a port: it knows how much of a tile lies inside the matrices.
+_PORT_BYTES = 4096
 
 
-@dataclass(frozen=True)
-class MainLoop:
-    """Cycles of one k-tile of one block.
+class AlongK(NamedTuple):
+    """Whether k lies along the rows of an operand in memory, for A and for B."""
 
-    ``busy`` is what the busiest pipe needs (``compute``: multiply or issue; ``shared``: shared memory):
-    blocks on the same SM add up. ``exposed`` is what a block waits in every k-tile while none of its own
-    work is under way: another block's work fills it.
-    """
-
-    compute: float
-    shared: float
-    exposed: float
-
-    @property
-    def busy(self) -> float:
-        """Cycles of the busiest pipe."""
-        return max(self.compute, self.shared)
+    a: bool
+    b: bool
 
 
-@functools.lru_cache(maxsize=1024)
-def main_loop(machine: SimtMachine, placed: PlacedTile, macs_per_cycle: int) -> MainLoop:
-    """Pipes of one k-tile of one block.
+@lru_cache(maxsize=128)
+def main_loops(
+    machine: SimtMachine, tiles: Sequence[PlacedTile], along_k: AlongK
+) -> tuple[tuple[float, ...], ...]:
+    """For each tile, the cycles in which 1, 2, ... resident blocks together finish one k-tile each."""
+    return tuple(_loop(machine, placed, along_k) for placed in tiles)
 
-    Units: cycles of the SM; ``macs_per_cycle`` per SM on the tile's pipe.
-    """
-    tile, sm = placed.tile, machine.sm
-    multiply = tile.block_m * tile.block_n * placed.block_k / macs_per_cycle
-    stored = (tile.block_m + tile.block_n) * tile.k_bytes
-    copies = stored / _VECTOR_BYTES
-    warps = tile.math_warps
-    if placed.pipe == "wgmma":
-        # Every 64 rows read the whole of B's k-tile, A once; TMA writes both.
-        read = (tile.block_m + tile.block_m // _WGMMA_ROWS * tile.block_n) * tile.k_bytes
-        return MainLoop(multiply, (read + stored) / sm.shared_memory_bytes_per_cycle, 0.0)
-    if placed.pipe == "mma":
-        read = warps // tile.slices * (tile.warp_m + tile.warp_n) * tile.k_bytes
-        macs = _MMA_MACS[machine.generation] * 2 // placed.item_bytes
-        instructions = tile.block_m * tile.block_n * placed.block_k / macs + read / _VECTOR_BYTES + copies
-        shared = (read + stored) / sm.shared_memory_bytes_per_cycle
-    else:
-        rows, cols = thread_tile(tile)
-        steps = tile.k_bytes // 4 // tile.slices  # words of k: one float32, or four int8
-        loads = (rows + cols) / 4
-        # A copy goes to registers, then to shared memory.
-        instructions = warps * steps * (rows * cols + loads) + 2 * copies
-        wavefronts = warps * steps * loads * _SHARED_WAVEFRONTS * WARP_THREADS * 4
-        shared = (wavefronts + stored) / sm.shared_memory_bytes_per_cycle
-    issue = (instructions + warps * _LOOP_INSTRUCTIONS) / sm.issue_per_cycle
-    return MainLoop(max(multiply, issue), shared, sm.shared_memory_latency_cycles + sm.fma_latency_cycles)
+
+def _loop(machine: SimtMachine, placed: PlacedTile, along_k: AlongK) -> tuple[float, ...]:
+    layout = Layout(along_k.b, along_k.a) if placed.tile.swapped else Layout(along_k.a, along_k.b)
+    simulated = [
+        float(main_loop_timing(machine, placed, blocks, layout, port_bytes=_PORT_BYTES).cycles_per_k_tile)
+        for blocks in range(1, min(placed.occupancy.blocks, _MOST_BLOCKS) + 1)
+    ]
+    beyond = range(len(simulated) + 1, placed.occupancy.blocks + 1)
+    return (*simulated, *(simulated[-1] * blocks / len(simulated) for blocks in beyond))

@@ -1,90 +1,112 @@
-"""Bytes that a GEMM moves between DRAM, L2 and the SMs, and which tensors L2 still holds."""
+"""Bytes that a GEMM moves between DRAM, L2 and the SMs, and what L2 still holds from before."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
-from simulator.simt.tiles import Tile
-from simulator.units import ceil_div
+import numpy as np
+
+from simulator.machines.simt import SimtMachine
+
+# A repeated GEMM's weights, as public benchmarks take turns among them so that L2 is not all theirs.
+WEIGHT_COPIES = 5
+# From the share of L2 that keeps what was used before to this much more of it, hits become misses: sets
+# fill unevenly.
+_FADES = 0.25
 
 
 @dataclass(frozen=True)
 class GemmShape:
-    """``C[m,n] = A[m,k] @ B[k,n]`` with the bytes of an element of the operands and of the result."""
+    """``C[m,n] = A[m,k] @ B[k,n]`` with the bytes of an element of the operands and of the result.
 
-    m: int
-    k: int
-    n: int
+    The sizes are integers, or columns of integers: many GEMMs at once.
+    """
+
+    m: Any
+    k: Any
+    n: Any
     in_bytes: int
     out_bytes: int
 
     @property
-    def a_bytes(self) -> int:
+    def a_bytes(self) -> Any:
         """Bytes of A."""
         return self.m * self.k * self.in_bytes
 
     @property
-    def b_bytes(self) -> int:
+    def b_bytes(self) -> Any:
         """Bytes of B."""
         return self.k * self.n * self.in_bytes
 
     @property
-    def c_bytes(self) -> int:
+    def c_bytes(self) -> Any:
         """Bytes of C."""
         return self.m * self.n * self.out_bytes
 
 
 @dataclass(frozen=True)
-class OperandTraffic:
-    """Bytes of operands that leave L2 for the SMs, and that DRAM has to bring into L2."""
+class Missing:
+    """The share of each tensor that L2 does not hold when the kernel starts (of C: that leaves it)."""
 
-    l2_bytes: int
-    dram_bytes: int
+    a: Any = 1.0
+    b: Any = 1.0
+    c: Any = 1.0
 
 
-def operand_traffic(
-    shape: GemmShape,
-    tile: Tile,
-    concurrent: int,
-    l2_bytes: int,
-    a_in_l2: bool = False,
-    b_in_l2: bool = False,
-) -> OperandTraffic:
-    """Operand bytes of a tiled GEMM of which ``concurrent`` blocks run side by side.
+COLD = Missing()
 
-    Every block (or cluster of blocks) reads its panels of A and B through L2 once. Blocks that run together
-    are a near-square group and read the same part of k at the same time, so DRAM delivers what the group
-    needs once. From group to group along a row (or column) of groups the shared panel, and across rows the
-    other operand, are read again unless L2 holds them. The better order counts.
+
+def repeated(machine: SimtMachine, shape: GemmShape, weight_copies: int) -> Missing:
+    """What a benchmark finds in L2 that repeats a GEMM on one A and ``weight_copies`` of B and C in turn.
+
+    A tensor is found again if all that is touched before its next use fits beside it.
     """
-    tiles_m, tiles_n = ceil_div(shape.m, tile.block_m), ceil_div(shape.n, tile.block_n)
-    l2 = ceil_div(tiles_n, tile.cluster_n) * shape.a_bytes + ceil_div(tiles_m, tile.cluster_m) * shape.b_bytes
-    group_m, group_n = _group(tiles_m, tiles_n, tile.block_m, tile.block_n, concurrent)
-    groups_m, groups_n = ceil_div(tiles_m, group_m), ceil_div(tiles_n, group_n)
-    a_panel, b_panel = shape.a_bytes // groups_m, shape.b_bytes // groups_n
-    orders = []
-    for panel, panels, other, others, is_row in (
-        (a_panel, groups_m, shape.b_bytes, groups_n, True),
-        (b_panel, groups_n, shape.a_bytes, groups_m, False),
-    ):
-        panel_reads = 1 if others == 1 or panel <= l2_bytes // 2 else others
-        other_reads = 1 if panels == 1 or other + panel <= l2_bytes else panels
-        first, second = panel_reads * panels * panel, other_reads * other
-        a_reads, b_reads = (first, second) if is_row else (second, first)
-        a_dram = max(a_reads, shape.a_bytes) - (shape.a_bytes if a_in_l2 else 0)
-        b_dram = max(b_reads, shape.b_bytes) - (shape.b_bytes if b_in_l2 else 0)
-        orders.append(a_dram + b_dram)
-    return OperandTraffic(l2, min(orders))
+    between_b = weight_copies * (shape.b_bytes + shape.c_bytes) + shape.a_bytes
+    between_a = shape.a_bytes + shape.b_bytes + shape.c_bytes
+    b = missing_share(machine, between_b)
+    return Missing(missing_share(machine, between_a), b, b)
 
 
-def _group(tiles_m: int, tiles_n: int, block_m: int, block_n: int, concurrent: int) -> tuple[int, int]:
-    """Rows and columns of the group of blocks that runs together: as square as it gets in elements."""
-    square = (concurrent * block_n / block_m) ** 0.5
-    rows = max(1, min(tiles_m, round(square)))
-    cols = max(1, min(tiles_n, concurrent // rows))
-    rows = max(1, min(tiles_m, concurrent // cols))
-    return rows, cols
+def missing_share(machine: SimtMachine, touched_bytes: Any) -> Any:
+    """The share of a tensor that is gone when ``touched_bytes`` have gone through L2 since its last use."""
+    kept = machine.l2.capacity_bytes * machine.effective.l2_kept_fraction
+    return np.clip((touched_bytes / kept - 1) / _FADES, 0.0, 1.0)
+
+
+def l2_traffic(shape: GemmShape, along_m: Any, along_n: Any, cluster: Any) -> Any:
+    """Operand bytes that blocks of ``along_m`` by ``along_n`` read from L2.
+
+    Every block reads its panels of A and B once; a cluster of neighbours reads one of the two, the better
+    one, once together.
+    """
+    rows, cols = np.ceil(shape.m / along_m), np.ceil(shape.n / along_n)
+    shared_a = np.ceil(cols / cluster) * shape.a_bytes + rows * shape.b_bytes
+    shared_b = cols * shape.a_bytes + np.ceil(rows / cluster) * shape.b_bytes
+    return np.minimum(shared_a, shared_b)
+
+
+def dram_traffic(
+    machine: SimtMachine, shape: GemmShape, along_m: Any, along_n: Any, concurrent: Any, missing: Missing
+) -> Any:
+    """Operand bytes that DRAM delivers to a tiled GEMM of which ``concurrent`` blocks run side by side.
+
+    Blocks that run together are a near-square group and read the same part of k at the same time: DRAM
+    delivers what the group needs once. An operand that L2 cannot hold beside the other comes again for
+    every group along the other's side.
+    """
+    area = concurrent * along_m * along_n
+    side = np.sqrt(area)
+    group_m = np.clip(np.maximum(side, area / np.maximum(shape.n, along_n)), along_m, None)
+    group_n = np.clip(area / group_m, along_n, None)
+    groups_m, groups_n = np.maximum(shape.m / group_m, 1.0), np.maximum(shape.n / group_n, 1.0)
+    a_again = (groups_n - 1) * missing_share(machine, shape.a_bytes) * shape.a_bytes
+    b_again = (groups_m - 1) * missing_share(machine, shape.b_bytes) * shape.b_bytes
+    # Groups go along n and then down m, or the other way: a panel of what they share may stay in L2.
+    along_rows = b_again + a_again * missing_share(machine, group_m * shape.k * shape.in_bytes)
+    down_cols = a_again + b_again * missing_share(machine, group_n * shape.k * shape.in_bytes)
+    return missing.a * shape.a_bytes + missing.b * shape.b_bytes + np.minimum(along_rows, down_cols)
 
 
 class L2Residency:

@@ -14,13 +14,14 @@ from typing import Literal
 
 from simulator.machines.simt import WARP_THREADS, Dtype, Generation, SimtMachine
 from simulator.simt.occupancy import Occupancy, occupancy
+from simulator.units import ceil_div
 
 Pipe = Literal["fma", "dp4a", "mma", "wgmma"]
 
 # Registers of a thread beside accumulators and fragments: addresses, loop counters, predicates, pointers.
 _ADDRESS_REGISTERS = 28
 _MAX_REGISTERS = 255
-_WGMMA_REGISTERS = 168  # CUTLASS: 65536 registers over three warp groups of 128 threads
+_COPY_REGISTERS = 40  # CUTLASS's producer warps
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,23 @@ class Tile:
     stages: int
     slices: int = 1
     producer_warps: int = 0  # warps that only copy (Hopper)
-    cluster_m: int = 1  # blocks along m that get one multicast copy of their panel of B (Hopper)
-    cluster_n: int = 1  # blocks along n that get one multicast copy of their panel of A (Hopper)
+    cluster: int = 1  # neighbouring blocks that get one multicast copy of what they share (Hopper)
+    swapped: bool = False  # its rows lie along n: it multiplies the transposed operands
 
     @property
     def math_warps(self) -> int:
         """Warps that multiply."""
         return self.block_m // self.warp_m * (self.block_n // self.warp_n) * self.slices
+
+    @property
+    def along_m(self) -> int:
+        """Rows of C."""
+        return self.block_n if self.swapped else self.block_m
+
+    @property
+    def along_n(self) -> int:
+        """Columns of C."""
+        return self.block_m if self.swapped else self.block_n
 
     @property
     def threads(self) -> int:
@@ -54,8 +65,8 @@ class Tile:
 
     @property
     def name(self) -> str:
-        """Block sizes as the libraries write them."""
-        return f"{self.block_m}x{self.block_n}" + (f"_sliced1x{self.slices}" if self.slices > 1 else "")
+        """Block sizes as cuBLAS writes them: first along the rows of its column-major C, which is our n."""
+        return f"{self.along_n}x{self.along_m}" + (f"_sliced1x{self.slices}" if self.slices > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -75,15 +86,16 @@ class PlacedTile:
         return self.tile.k_bytes // self.item_bytes
 
 
-# block_m, block_n, bytes of k, warp_m, warp_n, stages, slices
+# block_m, block_n, bytes of k, warp_m, warp_n, stages, slices. block_m lies along the rows of C, which is
+# the second number of a cuBLAS name.
 _FMA = (
-    Tile(128, 128, 32, 32, 64, 2),
-    Tile(128, 64, 32, 32, 64, 2),
-    Tile(64, 64, 32, 32, 64, 2),
-    Tile(128, 32, 32, 32, 16, 2),
-    Tile(32, 128, 32, 16, 32, 2),
-    Tile(128, 32, 64, 64, 32, 2, 4),
-    Tile(64, 32, 64, 32, 32, 2, 4),
+    Tile(128, 128, 32, 64, 32, 2),
+    Tile(64, 128, 32, 64, 32, 2),
+    Tile(64, 64, 32, 64, 32, 2),
+    Tile(32, 128, 64, 16, 32, 2),
+    Tile(128, 32, 64, 32, 16, 2),
+    Tile(32, 128, 64, 32, 64, 2, 4),
+    Tile(32, 64, 64, 32, 32, 2, 4),
     Tile(32, 32, 64, 32, 32, 2, 4),
 )
 _VOLTA = (
@@ -97,29 +109,38 @@ _VOLTA = (
     Tile(64, 64, 64, 32, 32, 2),
 )
 _AMPERE = (
-    Tile(256, 128, 64, 64, 64, 3),
-    Tile(128, 256, 64, 64, 64, 3),
-    Tile(128, 128, 64, 64, 64, 4),
+    Tile(256, 128, 128, 64, 64, 3),
+    Tile(128, 256, 128, 64, 64, 3),
+    Tile(128, 128, 128, 64, 64, 3),
+    Tile(128, 128, 64, 64, 64, 5),
     Tile(256, 64, 64, 64, 64, 4),
     Tile(64, 256, 64, 64, 64, 4),
-    Tile(128, 64, 64, 64, 32, 6),
-    Tile(64, 128, 64, 32, 64, 6),
+    Tile(128, 64, 128, 64, 32, 3),
+    Tile(64, 128, 128, 32, 64, 3),
     Tile(64, 64, 64, 32, 32, 6),
-    Tile(64, 64, 128, 64, 32, 5, 2),
-    Tile(128, 32, 128, 32, 32, 5),
-    Tile(32, 128, 128, 32, 32, 5),
 )
-_HOPPER = (
-    Tile(256, 128, 128, 32, 128, 4, producer_warps=4, cluster_n=2),
-    Tile(128, 256, 128, 16, 256, 4, producer_warps=4, cluster_m=2),
-    Tile(128, 192, 128, 16, 192, 5, producer_warps=4, cluster_m=2),
-    Tile(128, 128, 128, 16, 128, 6, producer_warps=4, cluster_m=2),
-    Tile(64, 256, 128, 16, 256, 5, producer_warps=4, cluster_m=2),
-    Tile(256, 64, 128, 32, 64, 5, producer_warps=4, cluster_n=2),
-    Tile(128, 64, 128, 16, 64, 4, producer_warps=4, cluster_n=2),
-    Tile(64, 128, 128, 16, 128, 4, producer_warps=4, cluster_m=2),
-    Tile(64, 64, 128, 16, 64, 6, producer_warps=4, cluster_m=2),
-    Tile(64, 32, 128, 16, 32, 8, producer_warps=4, cluster_n=2),
+# cuBLAS's wgmma kernels: two math warp groups (three of 192 rows, one of 64), any width of wgmma.
+_WIDTHS = (8, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256)
+_GROUPS = {64: 1, 128: 2, 192: 3, 256: 2}
+_MOST_ACCUMULATORS = 192 * 192
+_HOPPER_SHARED_BYTES = 220 * 1024
+_HOPPER_STAGES = 12
+_HOPPER = tuple(
+    Tile(
+        rows,
+        width,
+        128,
+        rows // _GROUPS[rows] // 4,
+        width,
+        min(_HOPPER_STAGES, _HOPPER_SHARED_BYTES // ((rows + width) * 128)),
+        producer_warps=4,
+        cluster=2,
+        swapped=swapped,
+    )
+    for rows in _GROUPS
+    for width in _WIDTHS
+    if rows * width <= _MOST_ACCUMULATORS and (rows < 192 or width >= 128)
+    for swapped in (False, True)
 )
 _TENSOR: Mapping[Generation, tuple[Tile, ...]] = {
     "pascal": (),
@@ -163,8 +184,9 @@ def thread_tile(tile: Tile) -> tuple[int, int]:
 def _registers(tile: Tile, pipe: Pipe) -> int:
     """Registers of a thread: accumulators, two sets of operand fragments, addresses."""
     accumulators = tile.warp_m * tile.warp_n // WARP_THREADS
-    if pipe == "wgmma":
-        return _WGMMA_REGISTERS if accumulators > 64 else accumulators + 2 * _ADDRESS_REGISTERS
+    if pipe == "wgmma":  # warps that copy give registers to those that multiply
+        math = min(_MAX_REGISTERS, accumulators + 2 * _ADDRESS_REGISTERS) * tile.math_warps
+        return ceil_div(math + _COPY_REGISTERS * tile.producer_warps, tile.math_warps + tile.producer_warps)
     if pipe == "mma":  # one step of 32 bytes of k
         fragments = 2 * (tile.warp_m + tile.warp_n) * 32 // 4 // WARP_THREADS
     else:

@@ -1,49 +1,29 @@
-"""How fast the engines time Programs: ``python -m tests.bench.bench_timing [--json]``.
-
-All measurements of a table are made in turn, again and again, and the medians are shown: whatever else the
-machine does meanwhile meets all of them. Everything here is one thread that computes, so rates are per second
-of its processor time, which is elapsed time on a machine that does nothing else; elapsed times are shown too.
-Nothing is asserted: a test must not depend on how busy a machine is.
-"""
+"""Timing engines: instructions, tiles and designs per second."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from simulator import fast, systolic
+from simulator.api.designs import graph_cycles
 from simulator.fast import core
 from simulator.fast.core import InstructionSet
 from simulator.isa import Flag, Opcode, Records
 from simulator.machines.loader import load_machine
 from simulator.machines.systolic import SystolicMachine
-from tests.agreement.fast_cases import training_step
+from tests.agreement.fast_cases import training_graph, training_step
+from tests.bench.harness import Row, Side
 from tests.unit.systolic.programs import Assembler
 
-REPEATS = 7
+BENCH = "cycles: one thread, rates per second of processor time"
+COMPILED_OFTEN = 256  # designs of the grid for each that is compiled for itself
 DESIGN_INSTRUCTIONS = 30_000_000  # that one measurement over designs times
+# Tiles per second: 8 us each where there is nothing else, and the large step within a second.
+EVENT_AIMS = {"tiles alone, 128x128": 1 / 8e-6, "4 x 4096 x512, 128x128": 9216.0}
 MLP, WIDE = (784, 512, 512, 10), (4096,) * 5
-
-
-class Row(NamedTuple):
-    """One measurement: ``count`` things of a kind in a run of ``run``."""
-
-    program: str
-    instructions: int
-    what: str
-    unit: str
-    count: float
-    run: Callable[[], Any]
 
 
 def _tiles(machine: SystolicMachine, tiles: int) -> Records:
@@ -98,111 +78,64 @@ def designs(machine: SystolicMachine, count: int) -> fast.Designs:
     )
 
 
-def rows(chosen: dict[str, tuple[SystolicMachine, Records]], design_instructions: int) -> list[Row]:
-    """All measurements."""
-    found = []
+def rows(quick: bool) -> list[Row]:
+    """All measurements; ``quick``: of one small Program."""
+    if quick:
+        machine = _core("edge_8x8")
+        records = training_step(machine, (16, 8), 4, "sgd")
+        return [*_rows("16-8", machine, records, 10_000), *_compiled("16-8", (16, 8), 4, 2)]
+    found = [row for name, pair in programs().items() for row in _rows(name, *pair, DESIGN_INSTRUCTIONS)]
+    return [*found, *_compiled("784-512-512-10 x128", MLP, 128, 32)]
+
+
+def _rows(name: str, machine: SystolicMachine, records: Records, design_instructions: int) -> list[Row]:
+    n, prepared = len(records), fast.prepare(records)
+    count = max(16, design_instructions // n // 16 * 16)
+    many = designs(machine, count)
+    tiles = int((records["opcode"] == Opcode.WLOAD).sum())
+    found: list[Row] = []
+
+    def add(side: str, run: Callable[[], Any], things: float, unit: str, aim: float | None = None) -> None:
+        case = f"{name}: {n:,} instructions, {tiles:,} tiles"
+        found.append(Row(BENCH, case, Side(side, run, things), unit=unit, aim_rate=aim))
+
+    add("fast, Program read each time", lambda: fast.cycles(machine, records), n, "instructions")
+    add("fast", lambda: fast.cycles(machine, prepared), n, "instructions", 4e7)
+    add("fast, Trace", lambda: fast.simulate(machine, records), n, "instructions")
     native = core.native()
-    sets = [] if native is None else [isa for isa in InstructionSet if isa <= native.best]
-    for name, (machine, records) in chosen.items():
-        n, prepared = len(records), fast.prepare(records)
-        count = max(16, design_instructions // n // 16 * 16)
-        many = designs(machine, count)
-
-        def add(what: str, unit: str, things: float, run: Callable[..., Any], *arguments: Any) -> None:
-            found.append(Row(name, n, what, unit, things, lambda: run(*arguments)))  # noqa: B023
-
-        add("fast, cycles, Program read each time", "instructions/s", n, fast.cycles, machine, records)
-        add("fast, cycles", "instructions/s", n, fast.cycles, machine, prepared)
-        add("fast, Trace", "instructions/s", n, fast.simulate, machine, records)
-        for isa in sets:
-            label = f"fast, {count} designs ({isa.name.lower()})"
-            add(label, "design-instructions/s", n * count, fast.cycles_over, many, prepared, isa)
-        if n < 20_000:
-            add("event, Trace", "instructions/s", n, systolic.simulate, machine, records)
+    for isa in [] if native is None else [isa for isa in InstructionSet if isa <= native.best]:
+        aim = 1e9 if native and isa == native.best else None
+        label = f"fast, {count:,} designs, {isa.name.lower()}"
+        add(label, lambda isa=isa: fast.cycles_over(many, prepared, isa), n * count, "instructions", aim)
+    add("event, Trace", lambda: systolic.simulate(machine, records), tiles, "tiles", EVENT_AIMS.get(name))
     return found
 
 
-class Taken(NamedTuple):
-    """Seconds of one run."""
+def _compiled(name: str, widths: tuple[int, ...], batch: int, count: int) -> list[Row]:
+    """Designs that differ in what a Program is made for: each with its own, and a grid of many for each."""
+    graph, rng, core = training_graph(widths, batch, "sgd"), np.random.default_rng(1), _core("tpu_v2")
 
-    processor: float
-    elapsed: float
+    def changed(table: str, **fields: int) -> dict[str, Any]:
+        return {table: getattr(core, table).model_copy(update=fields)}
 
+    def any_core(room: int) -> SystolicMachine:
+        rows, cols = (2 ** rng.integers(6, 9, 2)).tolist()
+        tables = {
+            **changed("matrix_unit", rows=rows, cols=cols),
+            **changed("unified_buffer", capacity_bytes=room),
+            **changed("hbm", latency_cycles=int(rng.integers(50, 500))),
+            **changed("weight_fifo", depth_tiles=int(rng.choice([1, 2, 4, 8]))),
+        }
+        return core.model_copy(update=tables)
 
-def measure(measurements: list[Row], repeats: int) -> list[list[Taken]]:
-    """Every repeat of every row, taken in turn."""
-    runs: list[list[Taken]] = [[] for _ in measurements]
-    for _ in range(repeats + 1):  # the first warms caches
-        for row, taken in zip(measurements, runs, strict=True):
-            elapsed, processor = time.perf_counter(), time.process_time()
-            row.run()
-            taken.append(Taken(time.process_time() - processor, time.perf_counter() - elapsed))
-    return [taken[1:] for taken in runs]
+    apart = [any_core(int(rng.integers(8 << 20, 32 << 20))) for _ in range(count)]
+    grid = [any_core(2 ** int(rng.integers(23, 26))) for _ in range(COMPILED_OFTEN * count)]
+    shapes = {(of.matrix_unit.rows, of.matrix_unit.cols, of.unified_buffer.capacity_bytes) for of in grid}
+    case = f"{name}, rows, cols, buffer, latency and FIFO vary"
 
+    def row(cores: list[SystolicMachine], kinds: int) -> Row:
+        label = f"fast, {len(cores):,} designs of {kinds:,} Programs"
+        side = Side(label, lambda: graph_cycles(graph, cores), len(cores))
+        return Row(BENCH, case, side, unit="designs", aim_rate=20_000)
 
-def machine_described() -> dict[str, Any]:
-    """What it was measured on."""
-    info = Path("/proc/cpuinfo")
-    models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
-    return {
-        "cpu": models[0].partition(":")[2].strip() if models else platform.processor(),
-        "cpus": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "threads": 1,
-        "fast": fast.backend(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-    }
-
-
-def report(measurements: list[Row], runs: list[list[Taken]]) -> list[dict[str, Any]]:
-    """A dictionary per row: medians."""
-    found = []
-    for row, taken in zip(measurements, runs, strict=True):
-        processor = statistics.median(run.processor for run in taken)
-        found.append(
-            {
-                **{
-                    "program": row.program,
-                    "instructions": row.instructions,
-                    "what": row.what,
-                    "unit": row.unit,
-                },
-                "rate": row.count / processor,
-                "best": row.count / min(run.processor for run in taken),
-                "processor_us": 1e6 * processor,
-                "elapsed_us": 1e6 * statistics.median(run.elapsed for run in taken),
-            }
-        )
-    return found
-
-
-def show(described: dict[str, Any], table: list[dict[str, Any]]) -> None:
-    """The table as text."""
-    print(", ".join(f"{key} {value}" for key, value in described.items()))
-    program = ""
-    for line in table:
-        if line["program"] != program:
-            program = line["program"]
-            print(f"\n{program}: {line['instructions']:,} instructions")
-        print(
-            f"  {line['what']:36s} {line['rate']:8.3g} {line['unit']:21s} best {line['best']:8.3g}"
-            f"  {line['processor_us']:9,.0f} us, elapsed {line['elapsed_us']:9,.0f} us"
-        )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    options = parser.parse_args()
-    measurements = rows(programs(), DESIGN_INSTRUCTIONS)
-    table = report(measurements, measure(measurements, options.repeats))
-    if options.json:
-        json.dump({"machine": machine_described(), "rows": table}, sys.stdout, indent=2)
-    else:
-        show(machine_described(), table)
-
-
-if __name__ == "__main__":
-    main()
+    return [row(apart, count), row(grid, len(shapes))]

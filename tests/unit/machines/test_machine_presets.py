@@ -15,7 +15,10 @@ from simulator.machines.simt import SimtMachine
 from simulator.machines.systolic import SystolicMachine
 
 SYSTOLIC = ["edge_8x8", "tpu_v1", "tpu_v2", "tpu_v3", "tpu_v4"]
-SIMT = ["a100_40", "a100_80", "h100", "h200", "p100", "v100"]
+SIMT = [
+    *("a100_40", "a100_40_pcie", "a100_80", "a100_80_pcie", "gtx_1080", "gtx_1080_ti", "h100", "h200"),
+    *("p100", "p100_pcie", "titan_x_pascal", "titan_xp", "v100", "v100_pcie"),
+]
 NAMES = SYSTOLIC + SIMT
 
 
@@ -27,7 +30,7 @@ def raw_tables(name: str) -> dict[str, dict[str, object]]:
 
 def test_all_presets_are_there_systolic_first() -> None:
     assert [preset.name for preset in list_presets()] == NAMES
-    assert [preset.kind for preset in list_presets()] == ["systolic"] * 5 + ["simt"] * 6
+    assert [preset.kind for preset in list_presets()] == ["systolic"] * 5 + ["simt"] * len(SIMT)
     assert all(preset.description for preset in list_presets())
 
 
@@ -57,10 +60,20 @@ def test_every_number_of_a_file_has_its_source_in_the_same_file(name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sources_say_more_than_a_word_and_no_preset_claims_to_be_fitted(name: str) -> None:
+def test_sources_say_more_than_a_word_and_what_was_fitted_on_which_data(name: str) -> None:
     for key, source in raw_tables(name)["sources"].items():
-        assert len(str(source)) > 15, key
-        assert "calibrated" not in str(source), key
+        text = str(source)
+        assert len(text) > 15, key
+        assert "calibrated" not in text, key
+        if "fitted by" in text:
+            assert "fitted by python -m simulator.measured.fit on " in text and "/" in text, key
+
+
+def test_no_gpu_but_those_of_the_data_has_fitted_constants_of_its_own() -> None:
+    fitted = {
+        name for name in SIMT for source in raw_tables(name)["sources"].values() if "fitted by" in str(source)
+    }
+    assert fitted == {"a100_40", "a100_80", "h100", "titan_x_pascal", "v100"}
 
 
 @pytest.mark.parametrize("name", SYSTOLIC)

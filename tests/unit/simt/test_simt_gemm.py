@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from simulator.machines.simt import SimtMachine
-from simulator.simt.gemm import gemm_timer, waves_of
+from simulator.simt.gemm import GemmTimer, gemm_timer, waves_of
+from simulator.simt.ingredients import Ingredients
 from simulator.simt.machine import simulate_gemm
-from simulator.simt.memory import GemmShape
+from simulator.simt.main_loop import AlongK
+from simulator.simt.memory import COLD, GemmShape, Missing
 from simulator.simt.result import BOUNDS, KernelTiming
 from simulator.simt.tiles import catalogue
 
@@ -18,12 +21,13 @@ PRESETS = ["p100", "v100", "a100_40", "a100_80", "h100", "h200"]
 SHAPES = [(1, 1, 1), (1, 4096, 4096), (33, 65, 129), (512, 512, 512), (4096, 64, 4096), (128, 50000, 64)]
 
 
+NT = AlongK(True, True)
+
+
 def timing_of(
     machine: SimtMachine, tile: str, shape: GemmShape, dtype: str = "float32", splits: int = 1
 ) -> KernelTiming:
-    timer = gemm_timer(machine, dtype)  # type: ignore[arg-type]
-    placed, loop = next(pair for pair in timer.tiles if pair[0].tile.name == tile)
-    return timer.timing(shape, placed, loop, splits)
+    return gemm_timer(machine, dtype, NT).known(shape, COLD, tile, splits)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,8 @@ def test_waves_are_full_but_the_last(blocks: int, slots: int, waves: list[tuple[
 
 def test_tail_wave_costs_what_its_fullest_sm_costs(load) -> None:
     """V100, 128x128 tile, two blocks per SM: 160 slots. Long k, so that fill and memory are small."""
-    v100, k = load("v100", "dram.gb_per_s=100000.0", "l2.bytes_per_cycle=100000"), 65536
+    fast = ("dram.gb_per_s=100000.0", "l2.bytes_per_cycle=100000")
+    v100, k = load("v100", *fast, "effective.fma_fraction=1.0"), 65536
     one_block = k * 128 * 128 / 64
     cycles = {}
     for blocks in (80, 81, 160, 161, 240, 241, 320):
@@ -52,7 +57,20 @@ def test_tail_wave_costs_what_its_fullest_sm_costs(load) -> None:
         cycles[blocks] = timing.cycles / one_block
     # A full wave is two blocks' time; a tail of up to 80 blocks is one more, of 81 to 160 two more.
     expected = {80: 1, 81: 2, 160: 2, 161: 3, 240: 3, 241: 4, 320: 4}
-    assert cycles == {blocks: pytest.approx(waves, rel=2e-2) for blocks, waves in expected.items()}
+    assert cycles == {blocks: pytest.approx(waves, rel=7e-2) for blocks, waves in expected.items()}
+
+
+def test_an_sm_runs_full_waves_and_then_the_rest_at_their_own_pace(load) -> None:
+    """32x32_sliced1x4 on V100: five blocks together are faster than five times one."""
+    timer = gemm_timer(load("v100"), "float32", NT)
+    columns = timer.columns_of("32x32_sliced1x4", 1)
+    pace, ends = columns.k_tile_cycles[:, 0], load("v100").effective.block_cycles
+    assert columns.residents[0] == 5 and 5 * pace[1] > 1.2 * pace[5]
+    for per_sm in range(1, 13):
+        shape = GemmShape(32 * 80 * per_sm, 1600, 32, 4, 4)  # 100 k-tiles
+        waves, rest = divmod(per_sm, 5)
+        expected = waves * (100 * pace[5] + ends) + (100 * pace[rest] + ends if rest else 0)
+        assert timer.estimate(shape, COLD, columns).sms[0, 0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -60,7 +78,7 @@ def test_tail_wave_costs_what_its_fullest_sm_costs(load) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_conservation(load, name: str, dtype: str, shape: tuple[int, int, int]) -> None:
     m, k, n = shape
-    result = simulate_gemm(load(name), m, k, n, dtype=dtype)
+    result = simulate_gemm(load(name), m, k, n, dtype=dtype, warm=False)
     item, out = {"bfloat16": (2, 2), "float16": (2, 2), "float32": (4, 4), "int8": (1, 4)}[dtype]
     compulsory = (m * k + k * n) * item + m * n * out
     assert result.bytes_dram >= compulsory
@@ -69,7 +87,7 @@ def test_conservation(load, name: str, dtype: str, shape: tuple[int, int, int]) 
     assert 0 < result.utilization <= 1
     assert result.bound in BOUNDS
     assert result.cycles == result.end_cycle
-    rows, cols = (int(side) for side in result.tile.split("_")[0].split("x"))
+    cols, rows = (int(side) for side in result.tile.split("_")[0].split("x"))
     assert result.blocks == math.ceil(m / rows) * math.ceil(n / cols) * result.splits
 
 
@@ -77,7 +95,7 @@ def test_conservation(load, name: str, dtype: str, shape: tuple[int, int, int]) 
 def test_time_is_never_below_the_roofline(load, name: str) -> None:
     gpu = load(name)
     for m, k, n in itertools.product((16, 300, 5000), repeat=3):
-        result = simulate_gemm(gpu, m, k, n)
+        result = simulate_gemm(gpu, m, k, n, warm=False)
         compute = m * k * n / gpu.peak_macs_per_cycle("bfloat16")
         memory = 2 * (m * k + k * n + m * n) / gpu.dram_bytes_per_cycle
         assert result.cycles >= max(compute, memory)
@@ -85,14 +103,14 @@ def test_time_is_never_below_the_roofline(load, name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_large_gemm_comes_near_the_peak(load, name: str) -> None:
-    assert simulate_gemm(load(name), 8192, 8192, 8192).utilization > 0.85
+    assert 0.6 < simulate_gemm(load(name), 8192, 8192, 8192).utilization < 0.98
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_small_gemm_is_bound_by_its_launch(load, name: str) -> None:
     result = simulate_gemm(load(name), 32, 32, 32)
     assert result.bound == "launch"
-    assert result.launch_us <= result.time_us < 1.6 * result.launch_us
+    assert result.launch_us <= result.time_us < 2 * result.launch_us
 
 
 def test_thin_gemm_is_bound_by_dram_and_few_blocks_split_k(load) -> None:
@@ -103,12 +121,74 @@ def test_thin_gemm_is_bound_by_dram_and_few_blocks_split_k(load) -> None:
 
 def test_split_pays_for_its_sums(load) -> None:
     shape = GemmShape(128, 8192, 128, 2, 2)
-    one = timing_of(load("a100_80"), "128x128", shape, "bfloat16", 1)
-    four = timing_of(load("a100_80"), "128x128", shape, "bfloat16", 4)
+    gpu = load("a100_80", "effective.fma_split_serial_us=0.0")
+    one, four = (timing_of(gpu, "128x128", shape, "float32", splits) for splits in (1, 4))
     assert four.blocks == 4 * one.blocks
     assert four.l2_bytes >= one.l2_bytes + 2 * 4 * 128 * 128 * 4 - shape.c_bytes
-    assert four.parts["launch"] == load("a100_80").to_cycles(2.0)
+    assert four.parts["launch"] > gpu.effective.split_us * gpu.clock.sustained_mhz
     assert four.cycles < one.cycles
+    one_by_one = timing_of(load("a100_80", "effective.fma_split_serial_us=0.5"), "128x128", shape, splits=4)
+    serial = 4 * 0.5 * gpu.clock.sustained_mhz
+    assert one_by_one.parts["launch"] == pytest.approx(four.parts["launch"] + serial)
+
+
+def test_the_parts_of_a_kernel_add_up_to_its_cycles(load) -> None:
+    for name, dtype in (("a100_80", "bfloat16"), ("h100", "bfloat16"), ("v100", "float32")):
+        for m, k, n in itertools.product((1, 300, 5000), repeat=3):
+            timer = gemm_timer(load(name), dtype, NT)  # type: ignore[arg-type]
+            shape = GemmShape(m, k, n, 2, 2)
+            timing = timer.fastest(shape, COLD)
+            waves = sum(wave.repeats for wave in timing.waves)
+            assert sum(timing.parts.values()) <= timing.cycles <= sum(timing.parts.values()) + waves + 2
+            assert timing.cycles == pytest.approx(float(timer.estimate(shape, COLD).total.min()), rel=0.02)
+
+
+def test_a_column_of_gemms_is_estimated_like_each_of_them(load) -> None:
+    timer = gemm_timer(load("h100"), "bfloat16", NT)
+    shapes = [(1, 4096, 512), (300, 64, 64), (5000, 8192, 129)]
+    m, k, n = (np.array(column, np.float64).reshape(-1, 1) for column in zip(*shapes, strict=True))
+    together = timer.estimate(GemmShape(m, k, n, 2, 2), COLD).total
+    assert together.shape == (3, len(timer.candidates))
+    for row, shape in zip(together, shapes, strict=True):
+        assert (timer.estimate(GemmShape(*shape, 2, 2), COLD).total[0] == row).all()
+
+
+@pytest.mark.parametrize("name", ["waves", "occupancy", "l2", "split_k"])
+def test_every_ingredient_changes_some_gemm(load, name: str) -> None:
+    gpu = load("a100_80")
+    whole = gemm_timer(gpu, "bfloat16", NT)
+    without = GemmTimer(gpu, "bfloat16", NT, Ingredients(**{name: False}))
+    changed = [
+        (m, k, n)
+        for m, k, n in itertools.product((16, 1100, 5000), repeat=3)
+        if whole.fastest(shape := GemmShape(m, k, n, 2, 2), Missing(0.0, 0.0, 0.0)).cycles
+        != without.fastest(shape, Missing(0.0, 0.0, 0.0)).cycles
+    ]
+    assert changed
+
+
+def test_without_l2_everything_comes_from_dram_and_l2_takes_no_time(load) -> None:
+    timer = GemmTimer(load("a100_80"), "bfloat16", NT, Ingredients(l2=False))
+    shape = GemmShape(512, 512, 512, 2, 2)
+    warm, cold = (timer.estimate(shape, missing) for missing in (Missing(0.0, 0.0, 0.0), COLD))
+    assert (warm.total == cold.total).all()
+    assert (warm.l2 == 0).all()
+
+
+def test_an_unknown_tile_is_refused(load) -> None:
+    with pytest.raises(ValueError, match=r"tile = '96x96': v100 has 128x128, "):
+        timing_of(load("v100"), "96x96", GemmShape(8, 8, 8, 4, 4))
+
+
+def test_ampere_float32_takes_the_tile_that_its_library_believes_in(load) -> None:
+    """On 108 SMs. 1024 x 1024: 128 blocks of 128x64, two rounds, weigh 2 x 8192; 512 of 64x32_sliced1x4, five
+    rounds, 5 x 2048 / 0.83. 2116 x 2254: 612 blocks of 128x64 weigh 6 x 8192; 4757 of 32x32_sliced1x4 weigh
+    45 x 1024, less, but over 0.815.
+    """
+    gpu = load("a100_40")
+    for m, n, tile in ((1024, 1024, "64x32_sliced1x4"), (2116, 2254, "128x64")):
+        result = simulate_gemm(gpu, m, 4096, n, transb=True, dtype="float32")
+        assert (result.tile, result.splits) == (tile, 1)
 
 
 def test_tensor_cores_are_used_where_they_take_the_type(load) -> None:
@@ -140,18 +220,16 @@ def test_every_tile_of_a_catalogue_fits(load, name: str, dtype: str) -> None:
 
 
 def test_more_sms_are_not_slower(load) -> None:
-    """For a tile whose SMs are the bottleneck never; for the fastest tile up to the 2 % within which bytes
-    decide.
-    """
+    """For a tile whose SMs are the bottleneck."""
     fast = ("dram.gb_per_s=100000.0", "l2.bytes_per_cycle=1000000", "l2.bytes_per_cycle_per_sm=10000")
     machines = [
         load("a100_80", f"sm.count={count}", *fast) for count in (1, 2, 5, 27, 54, 80, 108, 109, 132, 400)
     ]
     for m, k, n in itertools.product((64, 500, 4096), (300, 4096), (16, 333, 4096)):
         fixed = [timing_of(gpu, "128x128", GemmShape(m, k, n, 4, 4)).cycles for gpu in machines]
-        assert fixed == sorted(fixed, reverse=True)
+        assert all(after <= before + 3 for before, after in itertools.pairwise(fixed))
         best = [simulate_gemm(gpu, m, k, n).cycles for gpu in machines]
-        assert all(after <= 1.02 * before for before, after in itertools.pairwise(best))
+        assert all(after <= before + 3 for before, after in itertools.pairwise(best))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +262,7 @@ def test_dimension_below_one_is_refused(load) -> None:
 
 
 def test_result_time_is_cycles_at_the_sustained_clock(load) -> None:
-    slow, fast = load("v100", "clock.sustained_mhz=765.0"), load("v100")
+    slow, fast = load("v100", "clock.sustained_mhz=1000.0"), load("v100")
     result = simulate_gemm(slow, 2048, 2048, 2048, dtype="float32")
-    assert result.time_us == result.cycles / 765
+    assert result.time_us == result.cycles / 1000
     assert result.time_us > simulate_gemm(fast, 2048, 2048, 2048, dtype="float32").time_us

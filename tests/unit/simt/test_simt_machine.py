@@ -163,6 +163,6 @@ def test_machine_without_room_is_refused(load) -> None:
     tiny = load("v100", "sm.shared_memory_bytes=1024", "sm.shared_memory_per_block_bytes=1024")
     with pytest.raises(OutOfDomain, match="no room for any thread-block tile"):
         simulate_gemm(tiny, 8, 8, 8)
-    narrow = load("v100", "sm.max_threads=128")
-    with pytest.raises(OutOfDomain, match="no room for a thread block of 256 threads"):
+    narrow = load("v100", "sm.max_threads=96")
+    with pytest.raises(OutOfDomain, match="no room for a thread block of 128 threads"):
         stream_timing(narrow, StreamShape(10, 40, 40, 40, 1, 0, 2))

@@ -2,55 +2,90 @@
 
 from __future__ import annotations
 
-from simulator.simt.memory import GemmShape, L2Residency, operand_traffic
-from simulator.simt.tiles import Tile
+import pytest
 
-TILE = Tile(128, 128, 32, 32, 64, 2)
-BIG = 2**40
+from simulator.machines.simt import SimtMachine
+from simulator.simt.memory import (
+    COLD,
+    GemmShape,
+    L2Residency,
+    Missing,
+    dram_traffic,
+    l2_traffic,
+    missing_share,
+    repeated,
+)
+
+NOTHING, EVERYTHING = "l2.capacity_bytes=1", "l2.capacity_bytes=1000000000000"
+
+
+def dram(machine: SimtMachine, shape: GemmShape, concurrent: int, missing: Missing = COLD) -> float:
+    return float(dram_traffic(machine, shape, 128, 128, concurrent, missing))
 
 
 def test_every_block_reads_its_panels_through_l2() -> None:
     shape = GemmShape(1024, 512, 256, 4, 4)  # 8 x 2 tiles
-    traffic = operand_traffic(shape, TILE, 16, BIG)
-    assert traffic.l2_bytes == 2 * shape.a_bytes + 8 * shape.b_bytes
+    assert l2_traffic(shape, 128, 128, 1) == 2 * shape.a_bytes + 8 * shape.b_bytes
 
 
 def test_ragged_tiles_read_only_what_there_is() -> None:
     shape = GemmShape(129, 7, 1, 4, 4)
-    assert operand_traffic(shape, TILE, 2, BIG).l2_bytes == shape.a_bytes + 2 * shape.b_bytes
+    assert l2_traffic(shape, 128, 128, 1) == shape.a_bytes + 2 * shape.b_bytes
 
 
-def test_a_cluster_reads_its_shared_panel_once() -> None:
-    shape = GemmShape(1024, 512, 256, 4, 4)
-    clustered = Tile(128, 128, 32, 32, 64, 2, cluster_m=2)
-    assert operand_traffic(shape, clustered, 16, BIG).l2_bytes == 2 * shape.a_bytes + 4 * shape.b_bytes
+def test_a_cluster_reads_together_the_operand_that_costs_more() -> None:
+    wide, tall = GemmShape(128, 512, 2048, 4, 4), GemmShape(2048, 512, 128, 4, 4)  # 16 tiles each
+    assert l2_traffic(wide, 128, 128, 2) == 8 * wide.a_bytes + wide.b_bytes
+    assert l2_traffic(tall, 128, 128, 2) == tall.a_bytes + 8 * tall.b_bytes
 
 
-def test_dram_is_compulsory_when_all_blocks_run_at_once_or_l2_holds_all() -> None:
+def test_dram_is_compulsory_when_all_blocks_run_at_once_or_l2_holds_all(load) -> None:
     shape = GemmShape(4096, 4096, 4096, 2, 2)
     compulsory = shape.a_bytes + shape.b_bytes
-    assert operand_traffic(shape, TILE, 32 * 32, 1).dram_bytes == compulsory
-    assert operand_traffic(shape, TILE, 16, BIG).dram_bytes == compulsory
+    assert dram(load("v100", NOTHING), shape, 32 * 32) == compulsory
+    assert dram(load("v100", EVERYTHING), shape, 16) == compulsory
 
 
-def test_small_l2_reads_again_and_never_less_than_compulsory() -> None:
+def test_small_l2_reads_again_and_never_less_than_compulsory(load) -> None:
     shape = GemmShape(4096, 4096, 4096, 2, 2)
     compulsory = shape.a_bytes + shape.b_bytes
-    traffic = [operand_traffic(shape, TILE, 64, l2).dram_bytes for l2 in (1, 2**22, 2**24, 2**26, BIG)]
+    sizes = (1, 2**22, 2**24, 2**26, 2**39)
+    traffic = [dram(load("v100", f"l2.capacity_bytes={size}"), shape, 64) for size in sizes]
     assert traffic == sorted(traffic, reverse=True)
     assert traffic[0] > 2 * compulsory
     assert min(traffic) == compulsory
 
 
-def test_one_block_at_a_time_without_l2_reads_everything_from_dram() -> None:
+def test_one_block_at_a_time_without_l2_reads_everything_from_dram(load) -> None:
     shape = GemmShape(512, 64, 512, 4, 4)  # 4 x 4 tiles
-    assert operand_traffic(shape, TILE, 1, 1).dram_bytes == 4 * (shape.a_bytes + shape.b_bytes)
+    assert dram(load("v100", NOTHING), shape, 1) == 4 * (shape.a_bytes + shape.b_bytes)
 
 
-def test_operands_in_l2_are_not_fetched() -> None:
-    shape = GemmShape(512, 512, 512, 2, 2)
-    assert operand_traffic(shape, TILE, 16, BIG, a_in_l2=True).dram_bytes == shape.b_bytes
-    assert operand_traffic(shape, TILE, 16, BIG, a_in_l2=True, b_in_l2=True).dram_bytes == 0
+def test_operands_in_l2_are_not_fetched(load) -> None:
+    shape, gpu = GemmShape(512, 512, 512, 2, 2), load("v100", EVERYTHING)
+    assert dram(gpu, shape, 16, Missing(a=0.0)) == shape.b_bytes
+    assert dram(gpu, shape, 16, Missing(0.0, 0.0)) == 0
+
+
+def test_a_repeated_gemm_finds_what_fits_beside_all_that_comes_between(load) -> None:
+    """A100: 40 MiB, of which the kept share holds; a weight counts as often as there are copies."""
+    gpu = load("a100_80", "effective.l2_kept_fraction=0.5")
+    mega = 2**20
+    fits, some, gone = (GemmShape(1, 1024, size * mega // 2048, 2, 2) for size in (3, 4.5, 6))
+    assert repeated(gpu, fits, 5) == Missing(0.0, 0.0, 0.0)
+    middle = repeated(gpu, some, 5)
+    assert middle.a == 0.0 and 0 < middle.b == middle.c < 1
+    assert repeated(gpu, gone, 5).b == 1.0
+    assert repeated(gpu, gone, 1).b == 0.0
+    huge = GemmShape(65536, 1024, 64, 2, 2)  # A of 128 MiB
+    assert repeated(gpu, huge, 1).a == 1.0
+
+
+def test_missing_share_grows_with_what_went_through(load) -> None:
+    gpu = load("h100", "effective.l2_kept_fraction=0.8")
+    kept = 0.8 * gpu.l2.capacity_bytes
+    shares = [missing_share(gpu, part * kept) for part in (0, 0.5, 1, 1.125, 1.25, 2)]
+    assert shares == [0, 0, 0, pytest.approx(0.5), 1, 1]
 
 
 def test_least_recently_used_tensor_leaves() -> None:

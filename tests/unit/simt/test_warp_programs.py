@@ -1,0 +1,206 @@
+"""Conservation in the warp core: instructions, multiplies, bytes and cycles add up, by tile and layout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from simulator.machines.simt import WARP_THREADS
+from simulator.simt.tiles import PlacedTile, catalogue, thread_tile
+from simulator.simt.warp import Layout, loop_of
+from simulator.simt.warp.instructions import PIPE_OF, BlockProgram, Instruction, Op, Pipe, WarpProgram
+from simulator.simt.warp.sm import Sm
+from simulator.simt.warp.state import Activity
+from simulator.simt.warp.timing import Loop
+
+MACHINES = [
+    ("p100", "float32"),
+    ("v100", "float32"),
+    ("v100", "int8"),
+    ("v100", "float16"),
+    ("a100_40", "float32"),
+    ("a100_40", "bfloat16"),
+    ("a100_40", "int8"),
+    ("h100", "bfloat16"),
+    ("h100", "int8"),
+]
+LAYOUTS = [Layout(True, True), Layout(True, False), Layout(False, True), Layout(False, False)]
+ALL_LAYOUTS = [("v100", "float32"), ("a100_40", "bfloat16")]
+CASES = [
+    (name, dtype, layout)
+    for name, dtype in MACHINES
+    for layout in (LAYOUTS if (name, dtype) in ALL_LAYOUTS else LAYOUTS[:1])
+]
+
+
+def some_tiles(machine, dtype: str) -> list[PlacedTile]:
+    """The first, the last, a sliced and a narrow tile of a catalogue."""
+    tiles = catalogue(machine, dtype)
+    narrow = min(tiles, key=lambda placed: placed.tile.block_m * placed.tile.block_n)
+    sliced = max(tiles, key=lambda placed: placed.tile.slices)
+    return list(dict.fromkeys([tiles[0], tiles[-1], sliced, narrow]))
+
+
+class Run:
+    """A simulated tile and the instructions that its warps should have issued."""
+
+    def __init__(self, machine, placed: PlacedTile, layout: Layout) -> None:
+        self.placed, self.blocks = placed, min(2, placed.occupancy.blocks)
+        self.loop: Loop = loop_of(machine, placed, self.blocks, layout)
+        self.program: BlockProgram = self.loop.program()
+        self.k_tiles = placed.tile.stages + 2
+        self.code = [warp.unrolled(self.k_tiles) for warp in self.program.warps]
+        self.activity: Activity = Sm(
+            self.loop.core, self.program, self.blocks, self.k_tiles, keep_log=True
+        ).run()
+
+    def instructions(self) -> Iterator[Instruction]:
+        """All of them, block by block and warp by warp."""
+        for _ in range(self.blocks):
+            for code in self.code:
+                yield from code
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2]}")
+def runs(request: pytest.FixtureRequest, load) -> list[Run]:
+    name, dtype, layout = request.param
+    machine = load(name)
+    return [Run(machine, placed, layout) for placed in some_tiles(machine, dtype)]
+
+
+def test_instructions_issued_are_those_of_the_programs(runs: list[Run]) -> None:
+    for run in runs:
+        expected = Counter(instruction.op for instruction in run.instructions())
+        found = {op: sum(row[op] for row in run.activity.issued) for op in Op}
+        assert found == {op: expected[op] for op in Op}
+        width = len(run.code)
+        positions: dict[int, int] = {}
+        for issue in run.activity.log:  # each warp issues its program in order, once
+            assert issue.position == positions.get(issue.warp, 0)
+            positions[issue.warp] = issue.position + 1
+        assert positions == {
+            warp: len(run.code[warp % width]) for warp in range(run.blocks * width) if run.code[warp % width]
+        }
+
+
+def test_multiplies_are_m_times_n_times_k(runs: list[Run]) -> None:
+    for run in runs:
+        tile = run.placed.tile
+        per_k_tile = tile.block_m * tile.block_n * run.placed.block_k
+        assert run.program.macs_per_k_tile == per_k_tile
+        assert sum(i.macs for i in run.instructions()) == run.blocks * run.k_tiles * per_k_tile
+        widths = {instruction.macs for instruction in run.instructions() if instruction.macs}
+        assert len(widths) == 1  # a multiply instruction has one width, which the rates know
+        multiplied = sum(len(cycles) for cycles in run.activity.multiplied)
+        assert multiplied * widths.pop() == run.blocks * run.k_tiles * per_k_tile
+
+
+def test_bytes_of_global_memory(runs: list[Run]) -> None:
+    """Every operand byte of a k-tile crosses once, every result once, in whole sectors."""
+    for run in runs:
+        tile, item = run.placed.tile, run.placed.item_bytes
+        loaded = run.blocks * run.k_tiles * (tile.block_m + tile.block_n) * tile.k_bytes
+        stored = run.blocks * tile.block_m * tile.block_n * (4 if item == 1 else item)
+        assert 32 * run.activity.sectors_in == loaded
+        assert 32 * run.activity.sectors_out == stored
+
+
+def test_bytes_of_shared_memory(runs: list[Run]) -> None:
+    """What is stored is what was loaded; each warp reads its rows and columns, each lane its own copy."""
+    for run in runs:
+        placed, tile = run.placed, run.placed.tile
+        k_tile = (tile.block_m + tile.block_n) * tile.k_bytes
+        body = [instruction for warp in run.program.warps for instruction in warp.bodies[0]]
+        written = sum(i.wavefronts for i in body if i.op in (Op.COPY, Op.STS))
+        assert placed.pipe == "wgmma" or written * 128 >= k_tile
+        loads = sum(1 for i in body if i.op is Op.LDS)
+        if placed.pipe in ("fma", "dp4a"):
+            words = tile.k_bytes // 4 // tile.slices
+            assert loads * WARP_THREADS * 16 == tile.math_warps * words * WARP_THREADS * 4 * sum(
+                thread_tile(tile)
+            )
+        elif placed.pipe == "mma":
+            copies = 1 if run.loop.rates.asynchronous_copies else 2
+            sides = 16 * (-(-tile.warp_m // 16) + -(-tile.warp_n // 16))
+            assert loads * 512 == copies * tile.math_warps // tile.slices * sides * tile.k_bytes
+        else:
+            rows = tile.block_m + tile.block_m // 64 * tile.block_n
+            multiplies = [i for i in body if i.op is Op.WGMMA]  # each in whole wavefronts
+            rounded = 128 * sum(i.wavefronts for i in multiplies) - rows * tile.k_bytes
+            assert 0 <= rounded < 128 * len(multiplies)
+        assert run.activity.wavefronts == sum(i.wavefronts for i in run.instructions())
+
+
+def test_cycles_of_pipes(runs: list[Run]) -> None:
+    for run in runs:
+        expected: Counter[Pipe] = Counter()
+        for instruction in run.instructions():
+            expected[PIPE_OF[instruction.op]] += instruction.interval
+        assert {pipe: sum(row[pipe] for row in run.activity.busy) for pipe in Pipe} == {
+            pipe: expected[pipe] for pipe in Pipe
+        }
+        # No pipe of a sub-core, and no shared memory, can be busier than the time there is.
+        for row in run.activity.busy:
+            assert max(row[pipe] for pipe in (Pipe.ALU, Pipe.FMA, Pipe.TENSOR)) <= run.activity.cycles
+
+
+def test_a_scheduler_never_issues_more_than_it_can(runs: list[Run]) -> None:
+    for run in runs:
+        slots: dict[tuple[int, int], list[int]] = {}
+        for issue in run.activity.log:
+            slots.setdefault((issue.cycle, issue.sub_core), []).append(issue.warp)
+        for warps in slots.values():
+            assert len(warps) <= run.loop.core.slots
+            assert len(set(warps)) == 1
+        issuing = Counter(sub_core for _, sub_core in slots)
+        assert run.activity.issuing == [issuing[s] for s in range(run.loop.core.sub_cores)]
+
+
+def test_every_cycle_is_an_issue_or_has_a_reason(runs: list[Run]) -> None:
+    for run in runs:
+        for issuing, stalls in zip(run.activity.issuing, run.activity.stalls, strict=True):
+            assert min(stalls) >= 0
+            assert issuing + sum(stalls) == run.activity.cycles
+
+
+def test_nothing_overwrites_a_stage_that_is_still_read(runs: list[Run]) -> None:
+    """By issue: what brings a k-tile follows the last read of the k-tile that lay in its stage before."""
+    for run in runs:
+        stages, width = run.placed.tile.stages, len(run.code)
+        reads: dict[tuple[int, int], int] = {}  # (block, k-tile): the last read's cycle
+        writes: dict[tuple[int, int], int] = {}  # (block, k-tile): the first write's cycle
+        for issue in run.activity.log:
+            block, warp = divmod(issue.warp, width)
+            program, instruction = run.program.warps[warp], run.code[warp][issue.position]
+            k_tile, offset = k_tile_of(program, issue.position)
+            if not 0 <= k_tile < run.k_tiles:
+                continue
+            if instruction.op is Op.WGMMA:
+                reads[block, k_tile] = issue.cycle
+            elif instruction.op is Op.LDS:  # after the barrier of a k-tile: the next one's
+                body = program.bodies[k_tile % len(program.bodies)]
+                synced = next(i for i, other in enumerate(body) if other.op is Op.SYNC)
+                reads[block, k_tile + (offset > synced)] = issue.cycle
+            elif instruction.op in (Op.STS, Op.COPY):
+                brought = k_tile + program.ahead
+                writes.setdefault((block, brought), issue.cycle)
+        assert reads
+        assert all(
+            writes[block, k_tile + stages] > cycle
+            for (block, k_tile), cycle in reads.items()
+            if (block, k_tile + stages) in writes and k_tile + stages < run.k_tiles
+        )
+
+
+def k_tile_of(program: WarpProgram, position: int) -> tuple[int, int]:
+    """The k-tile to which an instruction belongs (-1: prologue), and its place in the k-tile."""
+    position -= len(program.prologue)
+    if position < 0:
+        return -1, 0
+    k_tile = 0
+    while position >= (length := len(program.bodies[k_tile % len(program.bodies)])):
+        position -= length
+        k_tile += 1
+    return k_tile, position
