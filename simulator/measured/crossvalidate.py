@@ -31,7 +31,7 @@ from simulator.simt.calibrate import Sample, calibrate, calibrated, specificatio
 
 Constants = Mapping[str, float]
 FOLDS = 5
-_SHORT = partial(calibrate, rounds=150)  # of the search; the presets' takes more
+_SHORT = partial(calibrate, rounds=400)  # of the search; the presets' takes more
 
 
 @dataclass(frozen=True)
