@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
 
     // Cycle 0 is that of the first dispatch. The outputs after a rising edge are those of the new cycle.
     std::vector<uint64_t> log;
-    uint64_t cycle = 0, hazards = 0;
+    uint64_t cycle = 0;
     bool running = false;
     const auto begin = std::chrono::steady_clock::now();
     while (cycle < max_cycles) {
@@ -144,7 +144,6 @@ int main(int argc, char** argv) {
         const uint64_t events = top.events_o;
         if (events >> 12 & 1) running = true;
         if (events) log.push_back(cycle << 16 | events);
-        hazards += top.hazard_o;
         if (top.halted_o) break;
         cycle += running;
         half(0);
@@ -159,9 +158,8 @@ int main(int argc, char** argv) {
     FILE* file = opened("events.out", "wb");
     std::fwrite(log.data(), sizeof(uint64_t), log.size(), file);
     std::fclose(file);
-    std::printf("{\"halted\": %d, \"cycles\": %llu, \"hazards\": %llu, \"seconds\": %.6f}\n", halted,
-                static_cast<unsigned long long>(cycle), static_cast<unsigned long long>(hazards),
-                seconds.count());
+    std::printf("{\"halted\": %d, \"cycles\": %llu, \"seconds\": %.6f}\n", halted,
+                static_cast<unsigned long long>(cycle), seconds.count());
 #if VM_TRACE
     wave.close();
 #endif

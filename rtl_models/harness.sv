@@ -1,8 +1,7 @@
 // The core with a program memory and two off-chip memories, for whole Programs under Verilator.
 //
 // The C++ main fills the memories before reset, reads them after HALT, and logs events_o:
-// {shift, dispatch, done[5:0], start[5:0]}. hazard_o: a memory with a latency shorter than the unified
-// buffer's was asked for a line that is still on its way to it.
+// {shift, dispatch, done[5:0], start[5:0]}.
 module harness
   import pulsetrain_pkg::*;
 #(
@@ -47,8 +46,7 @@ module harness
   input  logic [31:0] cfg_host_den_i,
   input  logic [7:0]  cfg_mutant_i,
   output logic [13:0] events_o,
-  output logic        halted_o,
-  output logic        hazard_o
+  output logic        halted_o
 );
   localparam int unsigned PC_BITS = $clog2(PROGRAM_LENGTH);
 
@@ -92,8 +90,7 @@ module harness
   logic [47:0] req_addr [DMA_PORTS];
   logic [24:0] req_tag [DMA_PORTS], hbm_tag [DMA_PORTS], host_tag [DMA_PORTS];
   logic [LINE*32-1:0] wdata [DMA_PORTS], hbm_data [DMA_PORTS], host_data [DMA_PORTS];
-  logic hbm_resp [DMA_PORTS], host_resp [DMA_PORTS], hbm_hazard, host_hazard;
-  assign hazard_o = hbm_hazard || host_hazard;
+  logic hbm_resp [DMA_PORTS], host_resp [DMA_PORTS];
 
   tpu_top #(
     .ROWS(ROWS),
@@ -175,8 +172,7 @@ module harness
     .resp_o       (hbm_resp),
     .resp_item_o  (hbm_item),
     .resp_tag_o   (hbm_tag),
-    .resp_data_o  (hbm_data),
-    .hazard_o     (hbm_hazard)
+    .resp_data_o  (hbm_data)
   );
 
   offchip_memory #(
@@ -198,7 +194,6 @@ module harness
     .resp_o       (host_resp),
     .resp_item_o  (host_item),
     .resp_tag_o   (host_tag),
-    .resp_data_o  (host_data),
-    .hazard_o     (host_hazard)
+    .resp_data_o  (host_data)
   );
 endmodule

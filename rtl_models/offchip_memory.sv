@@ -1,13 +1,13 @@
 // Simulation model of an off-chip memory (HBM, or the host's memory behind its link): a latency, and
 // accesses in the order of their requests. The bandwidth is the client's: it asks for no more.
 //
-// Latency: the data of a read requested in cycle t stand at resp_* in cycle t + cfg_latency_i. The data of a
-// write requested in cycle t are at wdata_i, and written, in cycle t + UB_LATENCY.
+// Latency: the data of a read requested in cycle t stand at resp_* in cycle t + cfg_latency_i, but not before
+// t + UB_LATENCY. The data of a write requested in cycle t are at wdata_i, and written, in cycle
+// t + UB_LATENCY.
 // Throughput: PORTS lines per cycle.
 // Handshake: none; responses come in the order of the requests.
 // Reads are served UB_LATENCY cycles after their request too, so that they see exactly the writes requested
-// before them; with cfg_latency_i < UB_LATENCY they are served earlier, and hazard_o says so should a write
-// to the same line be under way.
+// before them.
 module offchip_memory #(
   parameter int unsigned LINE = 8,
   parameter int unsigned GRANULES = 1024,
@@ -28,13 +28,11 @@ module offchip_memory #(
   output logic               resp_o      [PORTS],
   output logic [1:0]         resp_item_o,
   output logic [TAG-1:0]     resp_tag_o  [PORTS],
-  output logic [LINE*32-1:0] resp_data_o [PORTS],
-  output logic               hazard_o
+  output logic [LINE*32-1:0] resp_data_o [PORTS]
 );
   localparam int unsigned INDEX = $clog2(GRANULES);
   localparam int unsigned GRANULE = LINE * 8;
   localparam int unsigned STAGES = UB_LATENCY + 1;  // stage 0 is the request itself
-  localparam int unsigned STAGE_BITS = $clog2(STAGES);
   localparam int unsigned DELAY_BITS = $clog2(MAX_LATENCY);
 
   logic [GRANULE-1:0] mem [GRANULES]  /*verilator public_flat_rw*/;
@@ -91,11 +89,9 @@ module offchip_memory #(
     end
   end
 
-  // Stage in which reads are served, and how long their data then take.
-  logic [STAGE_BITS-1:0] serve;
+  // How long the data of a read take from the stage in which it is served, the last.
   logic [15:0] rest;
-  assign serve = STAGE_BITS'(cfg_latency_i < 16'(UB_LATENCY) ? cfg_latency_i : 16'(UB_LATENCY));
-  assign rest = cfg_latency_i - 16'(serve);
+  assign rest = cfg_latency_i > 16'(UB_LATENCY) ? cfg_latency_i - 16'(UB_LATENCY) : 16'd0;
 
   function automatic logic [INDEX-1:0] granule(input logic [47:0] line, input logic [1:0] which);
     return INDEX'(line | {46'd0, which});
@@ -107,19 +103,19 @@ module offchip_memory #(
   logic [LINE*32-1:0] served_data [PORTS];
 
   always_comb begin
-    served_item = item[serve];
+    served_item = item[UB_LATENCY];
     for (int unsigned p = 0; p < PORTS; p++) begin
-      served[p] = valid[serve][p] && !write[serve];
-      served_tag[p] = tag[32'(serve)*PORTS+p];
+      served[p] = valid[UB_LATENCY][p] && !write[UB_LATENCY];
+      served_tag[p] = tag[UB_LATENCY*PORTS+p];
       served_data[p] = '0;
       if (served[p]) begin
-        served_data[p][0+:GRANULE] = mem[granule(address[32'(serve)*PORTS+p], 2'd0)];
+        served_data[p][0+:GRANULE] = mem[granule(address[UB_LATENCY*PORTS+p], 2'd0)];
         if (served_item >= 2'd1) begin
-          served_data[p][GRANULE+:GRANULE] = mem[granule(address[32'(serve)*PORTS+p], 2'd1)];
+          served_data[p][GRANULE+:GRANULE] = mem[granule(address[UB_LATENCY*PORTS+p], 2'd1)];
         end
         if (served_item >= 2'd2) begin
-          served_data[p][2*GRANULE+:GRANULE] = mem[granule(address[32'(serve)*PORTS+p], 2'd2)];
-          served_data[p][3*GRANULE+:GRANULE] = mem[granule(address[32'(serve)*PORTS+p], 2'd3)];
+          served_data[p][2*GRANULE+:GRANULE] = mem[granule(address[UB_LATENCY*PORTS+p], 2'd2)];
+          served_data[p][3*GRANULE+:GRANULE] = mem[granule(address[UB_LATENCY*PORTS+p], 2'd3)];
         end
       end
     end
@@ -131,20 +127,6 @@ module offchip_memory #(
         for (int unsigned g = 0; g < 4; g++) begin
           if (g < (32'd1 << item[UB_LATENCY])) begin
             mem[granule(address[UB_LATENCY*PORTS+p], 2'(g))] <= wdata_i[p][g*GRANULE+:GRANULE];
-          end
-        end
-      end
-    end
-  end
-
-  always_comb begin
-    hazard_o = 1'b0;
-    for (int unsigned s = 0; s < STAGES; s++) begin
-      if (s > 32'(serve) && write[s]) begin
-        for (int unsigned i = 0; i < PORTS * PORTS; i++) begin
-          if (served[i%PORTS] && valid[s][i/PORTS] &&
-              address[s*PORTS+i/PORTS] >> 2 == address[32'(serve)*PORTS+i%PORTS] >> 2) begin
-            hazard_o = 1'b1;
           end
         end
       end

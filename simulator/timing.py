@@ -148,6 +148,8 @@ def _load(machine: SystolicMachine, records: Records) -> InstructionTimes:
     to_host = (records["flags"] & int(Flag.HOST)) != 0
     occupancy = _transfer_cycles(machine, records, to_host)
     latency = np.where(to_host, machine.host_link.latency_cycles, machine.hbm.latency_cycles)
+    # Never earlier than the first beat of a STORE requested in the same cycle: it must see those before it.
+    latency = np.maximum(latency, machine.unified_buffer.read_latency_cycles)
     return InstructionTimes(occupancy, occupancy + latency)
 
 

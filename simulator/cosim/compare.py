@@ -49,8 +49,6 @@ def compare(program: Program, run: RtlRun, model: Trace, expected: Memories) -> 
         parts.append(f"{shifts} weight tiles enter the array in other cycles")
     if run.unmatched:
         parts.append(f"{run.unmatched} strobes too many")
-    if run.hazards:
-        parts.append(f"{run.hazards} cycles with a LOAD of lines that are still on their way to memory")
     if wrong_bits:
         parts.append(bit_report(run.machine, program, model, run.memories, expected)[0])
     return Comparison(

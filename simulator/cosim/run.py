@@ -35,7 +35,6 @@ class RtlRun:
     memories: Memories
     halted: bool
     unmatched: int  # starts or ends beyond those of the Program's instructions
-    hazards: int
     rtl_cycles: int
     seconds: float
 
@@ -89,7 +88,6 @@ def run_program_rtl(
         after,
         bool(report["halted"]),
         unmatched,
-        report["hazards"],
         report["cycles"],
         report["seconds"],
     )

@@ -71,7 +71,7 @@ def _sum(machine: SystolicMachine, m: Longs, k: Longs, n: Longs, item: int) -> t
     def transfer(count: Any, n_bytes: int) -> Any:
         return _up(count * (line * n_bytes * rate.denominator), rate.numerator)
 
-    loaded = 1 + transfer(moving, item) + transfer(held, item) + machine.hbm.latency_cycles
+    loaded = 1 + transfer(moving, item) + transfer(held, item) + max(machine.hbm.latency_cycles, read)
     if stationary:
         swap = array.rows_before_weights + array.weights_before_rows
         if not unit.overlap:

@@ -184,7 +184,7 @@ def _gemm(p: Any) -> tuple[Doubles, dict[str, Inside]]:
     """Cycles, and what has to hold for them, named by what is wrong where it does not."""
     rows, cols, m, k, n, size = p.rows, p.cols, p.m, p.k, p.n, p.item
     line = np.maximum(np.maximum(rows, cols), p.lanes)
-    read, memory = p.read, p.memory
+    read, memory = p.read, np.maximum(p.memory, p.read)
 
     # How the compiler cuts tensors: blocks of a panel and ``chunk`` rows, accumulator tiles of ``tile`` rows.
     lines_that_fit = np.floor(p.buffer_bytes / (4 * line))

@@ -1,7 +1,7 @@
 """The DMA unit: LOAD and STORE between the unified buffer and one of two memories (HBM, host link).
 
-Latency: LOAD ``occupancy + memory latency``, STORE ``unified buffer read + occupancy`` cycles, at least; a
-completion retires one cycle or more after the one before it.
+Latency: LOAD ``occupancy + max(memory latency, unified buffer read)``, STORE ``unified buffer read +
+occupancy`` cycles, at least; a completion retires one cycle or more after the one before it.
 Throughput: one transfer at a time, ``occupancy = ceil(bytes / rate)`` cycles each, the rate being that of
 its memory and the remainder not carried over; the memory's latency is pipelined, so the next transfer may
 begin while data is under way.

@@ -63,10 +63,10 @@ def random_machine(rng: random.Random, build: str) -> SystolicMachine:
     rates = ("1/3", "7/4", 2, "33/2", 4 * line)  # starved to ample
     fields["unified_buffer"] = {"capacity_bytes": rng.choice((6, 16, 64)) * 4 * max(line, 8) ** 2}
     fields["hbm"] = {
-        "bytes_per_cycle": rng.choice(rates), "latency_cycles": rng.choice((reads, 7, 40, 200))
+        "bytes_per_cycle": rng.choice(rates), "latency_cycles": rng.choice((0, reads, 7, 40, 200))
     }  # fmt: skip
     fields["host_link"] = {
-        "bytes_per_cycle": rng.choice(rates), "latency_cycles": rng.choice((reads, 20, 150))
+        "bytes_per_cycle": rng.choice(rates), "latency_cycles": rng.choice((1, reads, 20, 150))
     }  # fmt: skip
     return small_machine(**fields)
 

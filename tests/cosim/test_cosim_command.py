@@ -9,6 +9,7 @@ import pytest
 
 from simulator.api import cosim as api_cosim
 from simulator.cli.main import main
+from simulator.cosim import build
 
 COSIM = ["cosim", "--hidden", "8", "--batch", "8", "--json"]
 
@@ -64,6 +65,26 @@ def test_a_machine_that_cannot_be_built_is_one_line(capsys: pytest.CaptureFixtur
     code, out, err = run(["gemm", "--machine", "tpu_v2", "--shape", "8,8,8", "--engine", "rtl"], capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "vector_unit.table_cycles" in err
+    for name in ("hbm", "host_link"):
+        options = ["--set", f"{name}.latency_cycles=65536"]
+        code, out, err = run([*COSIM, *options], capsys)
+        assert (code, out) == (2, "") and f"rtl: {name}.latency_cycles = 65536: at most 65535" in err
+
+
+def test_a_build_is_announced_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fake(work: Path, design: build.Design, _: object) -> Path:
+        (work / design.top).touch()
+        return work / design.top
+
+    monkeypatch.setenv("PULSETRAIN_CACHE", str(tmp_path))
+    monkeypatch.setattr(build, "_build", fake)
+    design = build.Design("harness", (), build.SOURCES / "harness.cpp", ())
+    for said in ("pulsetrain: building this RTL simulation, once; a minute or so\n", ""):
+        assert build.build_design(design).is_file()
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err) == ("", said)
 
 
 def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

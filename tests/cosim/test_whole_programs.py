@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulator.cosim.compare import compare
-from simulator.cosim.parameters import parameters_of
 from simulator.cosim.run import run_program_rtl
-from simulator.errors import DeadlockError, OutOfDomain
+from simulator.errors import DeadlockError
 from simulator.systolic import simulate
 from tests.cosim.random_pairs import BUILDS, QUICK, random_case
 from tests.cosim.raw_programs import raw_case
@@ -75,15 +74,3 @@ def test_raw_instruction_streams(build: str) -> None:
 @pytest.mark.parametrize("build", BUILDS)
 def test_many_raw_instruction_streams(build: str) -> None:
     check_raw(build, range(20, 120))
-
-
-@pytest.mark.parametrize("memory", ["hbm", "host_link"])
-def test_a_memory_faster_than_the_buffer_is_refused(memory: str) -> None:
-    """A LOAD would overtake the STORE before it."""
-    program = raw_case(1, "4x4").program
-    slow, fast = (
-        small_machine(read_latency_cycles=3, **{memory: {"latency_cycles": latency}}) for latency in (3, 2)
-    )
-    assert parameters_of(slow, program).UB_LATENCY == 3
-    with pytest.raises(OutOfDomain, match=rf"{memory}\.latency_cycles = 2: at least .* = 3"):
-        parameters_of(fast, program)

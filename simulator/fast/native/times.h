@@ -106,7 +106,7 @@ static TARGET int NAME(kind)(const struct NAME(machines) *m, const struct record
         const NUMBER *after = OF(k->opcode == STORE ? READ : host ? HOST_LATENCY : HBM_LATENCY);
         EVERY {
             occupancy[l] = TRANSFER(bytes, over[l], under[l]);
-            latency[l] = occupancy[l] + after[l];
+            latency[l] = occupancy[l] + LARGER(after[l], OF(READ)[l]);
         }
         return (NUMBER)1 / 2 == 0 || (double)bytes * m->denominator < EXACT;
     }

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import cocotb
 
-from simulator.cosim.bench import Adapter, Context, Sample, Tile, ValidReady, after_array, run
-from simulator.cosim.bench.adapter import Beat, pack
+from simulator.cosim.bench import Adapter, Context, Sample, Tile, ValidReady, after_array, pack, run
+from simulator.cosim.bench.adapter import Beat
 from simulator.timing import row_delay
 from tests.support.machines import small_machine
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from simulator.cosim.bench import Adapter, Latency, Moment, Sample, Tile, after_array
-from simulator.cosim.bench.adapter import Beat, pack
+from simulator.cosim.bench import Adapter, Latency, Moment, Sample, Tile, after_array, pack
+from simulator.cosim.bench.adapter import Beat
 from simulator.cosim.bench.checker import Checker, Compared
+from simulator.cosim.bench.context import check_back_pressure
 from simulator.cosim.bench.model import coverage_of, make_gemms, tiles_of
 from simulator.cosim.bench.report import report
 from simulator.errors import ConfigError
@@ -88,6 +89,14 @@ def test_bad_input_is_named() -> None:
         make_gemms(Plain("int8", "rs"), [(1, 1, 1)], 1)
     with pytest.raises(ConfigError, match="gemms is empty"):
         make_gemms(Plain("int8", "ws"), [], 1)
+    check_back_pressure({"a": 0.5, "results": 0.0}, ["a"])
+    with pytest.raises(ConfigError, match=r"back_pressure\['b'\]: no such port, one of a, results"):
+        check_back_pressure({"b": 0.5}, ["a"])
+    for chance in (1.0, -0.5):
+        with pytest.raises(ConfigError, match=f"back_pressure = {chance}: from 0 to below 1"):
+            check_back_pressure(chance, ["a"])
+    with pytest.raises(ConfigError, match="cycles: port = 'b': one of a"):
+        Latency("b", 7)(Moment(0, 0, 0, 0, {"a": [3]}, -1))
 
 
 def test_elements_are_packed_lowest_first() -> None:

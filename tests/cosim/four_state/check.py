@@ -22,7 +22,7 @@ from tests.cosim.support import Case, final
 TAIL = 20  # cycles after HALT
 # Known in every cycle: strobes, enables of every port, tokens, counts and pointers of queues and FIFOs.
 ALWAYS = re.compile(
-    r"events_o|halted_o|hazard_o|fetch|hbm_resp|host_resp"
+    r"events_o|halted_o|fetch|hbm_resp|host_resp"
     r"|u_tpu_top\.(push|room|valid|issue|done|ren|wen|acc_ren|req_hbm_o|req_host_o|result_valid|drained)"
     r"|u_tpu_top\.u_token_counters\.count_q"
     r"|.*\.u_issue_queue\.(count_q|read_q|write_q|mask_read_q|mask_write_q)"
@@ -77,7 +77,7 @@ def check_four_state(folder: Path, case: Case, simulator: str, mutant: int = 0) 
 
     always = [name for name in wanted if ALWAYS.fullmatch(name)]
     unknown: dict[str, int] = {}
-    log, cycle, hazards = [], 0, 0
+    log, cycle = [], 0
     running = halted = high = reset = False
     for values in samples(folder / "run.vcd"):
         reset = reset or values["rst_ni"] == "0"
@@ -91,7 +91,6 @@ def check_four_state(folder: Path, case: Case, simulator: str, mutant: int = 0) 
             running = running or bool(events >> 12 & 1)
             if events:
                 log.append(cycle << 16 | events)
-            hazards += values["hazard_o"] == "1"
             halted = values["halted_o"] == "1"
             cycle += running
         high = values["clk_i"] == "1"
@@ -101,7 +100,7 @@ def check_four_state(folder: Path, case: Case, simulator: str, mutant: int = 0) 
     trace, unmatched = trace_of(case.machine, case.program, np.array(log, np.uint64))
     run = RtlRun(
         machine=case.machine, trace=trace, memories=memories, halted=halted, unmatched=unmatched,
-        hazards=hazards, rtl_cycles=cycle, seconds=0.0,
+        rtl_cycles=cycle, seconds=0.0,
     )  # fmt: skip
     return Checked(compare(case.program, run, model, expected), unknown, len(always), lost, untouched)
 
