@@ -23,6 +23,7 @@ from simulator.program import Placement, Space
 from simulator.units import ceil_div
 
 WHOLE = 1 << 40  # a stretch longer than any Program
+STEERING = 4  # numbers of ``struct costs`` before the vector functions
 MOST_IN_PYTHON = 1 << 22  # instructions: a kilobyte each, for there all of them are objects
 
 
@@ -40,7 +41,6 @@ class Columns(NamedTuple):
 class Job:
     """What there is to do: entries, and where tensors come from and go to."""
 
-    machine: SystolicMachine
     low: Lowering
     homes: Mapping[int, Placement]  # by tensor
     outputs: Mapping[int, Sequence[Placement]]
@@ -58,7 +58,7 @@ class Compiled:
     stretches: Iterator[Columns]  # to be read once
 
 
-def run(job: Job, stretch: int = WHOLE) -> Compiled:
+def run(job: Job, machine: SystolicMachine, stretch: int = WHOLE) -> Compiled:
     """Orders, places and schedules all instructions; ``stretch``: how many are written at once, about.
 
     Raises:
@@ -66,16 +66,16 @@ def run(job: Job, stretch: int = WHOLE) -> Compiled:
     """
     native = core.native()
     if native is not None:
-        return _native(native, job, stretch)
+        return _native(native, job, machine, stretch)
     if (count := int(job.low.entries()[:, ENTRY.index("count")].sum())) > MOST_IN_PYTHON:
         raise CompileError(
             f"{count:,} instructions: at most {MOST_IN_PYTHON:,} can be compiled without the native library, "
             "which needs a C compiler"
         )
     low, off_chip = job.low, job.homes.keys() | job.outputs.keys()
-    instructions = interleave(low, expand(low), job.machine, off_chip)
+    instructions = interleave(low, expand(low), machine, off_chip)
     outputs = {tensor: list(placements) for tensor, placements in job.outputs.items()}
-    chip = Residency(job.machine, low, instructions, dict(job.homes), outputs, job.spill_address)
+    chip = Residency(machine, low, instructions, dict(job.homes), outputs, job.spill_address)
     emitter = Schedule(chip).run()
     columns = Columns(
         emitter.records(),
@@ -99,54 +99,78 @@ def _cut(columns: Columns, stretch: int) -> Iterator[Columns]:
         )
 
 
-def _native(native: core.Native, job: Job, stretch: int) -> Compiled:
-    low, machine = job.low, job.machine
-    names: dict[str, int] = {}
-    tensors = np.array([[getattr(t, name) for name in core.TENSOR] for t in low.tensors], dtype=np.int64)
-    tensor_names = np.array([names.setdefault(t.name, len(names)) for t in low.tensors], dtype=np.int64)
+class Packed:
+    """A job as the library reads it, whatever the machine."""
 
-    def placed(placement: Placement) -> tuple[int, int, int]:
-        name = names.setdefault(placement.path, len(names))
-        return int(SPACE_FLAGS[placement.space]), placement.address, name
+    def __init__(self, job: Job) -> None:
+        self.low, self.spill_address = job.low, job.spill_address
+        low, names = job.low, dict[str, int]()
+        tensors = np.array([[getattr(t, name) for name in core.TENSOR] for t in low.tensors], dtype=np.int64)
+        tensor_names = np.array([names.setdefault(t.name, len(names)) for t in low.tensors], dtype=np.int64)
 
-    homes = np.full((len(low.tensors), 3), -1, dtype=np.int64)
-    for tensor, placement in job.homes.items():
-        homes[tensor] = placed(placement)
-    going = [job.outputs.get(tensor, ()) for tensor in range(len(low.tensors))]
-    first_output = np.cumsum([0, *map(len, going)], dtype=np.int64)
-    outputs = np.array([placed(p) for placements in going for p in placements], dtype=np.int64)
-    off_chip = np.zeros(len(low.tensors), dtype=np.uint8)
-    off_chip[list(job.homes.keys() | job.outputs.keys())] = 1
-    geometry = low.geometry
-    frame = 4 * geometry.chunk
-    given = {
-        "granules": machine.buffer_granules,
-        "frame": frame if machine.buffer_granules // frame < FEW_BLOCKS else 0,
-        "line": geometry.line,
-        "output_stationary": machine.matrix_unit.dataflow == "os",
-        "accumulate": geometry.accumulate,
-        "slots": max(1, machine.accumulators.lines // geometry.accumulate),
-        "spill_address": job.spill_address,
-    }
-    entries = low.entries()
-    n_blocks, array = len(low.block_tensor), (geometry.line, low.rows, low.cols)
-    sizes = (len(entries), len(tensors), n_blocks, len(names), *array, stretch)
-    arrays: tuple[npt.NDArray[Any], ...] = (
-        np.array(sizes, dtype=np.int64),
-        entries,
-        tensors,
-        np.array(low.block_tensor, dtype=np.int32),
-        np.array([given[name] for name in core.MACHINE], dtype=np.int64),
-        _costs(machine, geometry.chunk),
-        homes,
-        first_output,
-        outputs,
-        tensor_names,
-        off_chip,
-    )
+        def placed(placement: Placement) -> tuple[int, int, int]:
+            name = names.setdefault(placement.path, len(names))
+            return int(SPACE_FLAGS[placement.space]), placement.address, name
+
+        homes = np.full((len(low.tensors), 3), -1, dtype=np.int64)
+        for tensor, placement in job.homes.items():
+            homes[tensor] = placed(placement)
+        going = [job.outputs.get(tensor, ()) for tensor in range(len(low.tensors))]
+        first_output = np.cumsum([0, *map(len, going)], dtype=np.int64)
+        outputs = np.array([placed(p) for placements in going for p in placements], dtype=np.int64)
+        off_chip = np.zeros(len(low.tensors), dtype=np.uint8)
+        off_chip[list(job.homes.keys() | job.outputs.keys())] = 1
+        self.names = list(names)
+        entries, array = low.entries(), (low.geometry.line, low.rows, low.cols)
+        sizes = (len(entries), len(tensors), len(low.block_tensor), len(names), *array)
+        self._arrays: tuple[npt.NDArray[Any], ...] = (
+            np.array(sizes, dtype=np.int64),
+            entries,
+            tensors,
+            np.array(low.block_tensor, dtype=np.int32),
+            homes,
+            first_output,
+            outputs,
+            tensor_names,
+            off_chip,
+        )
+        self._job = np.array([core.address(part) for part in self._arrays], dtype=np.int64)
+        self.address = core.address(self._job)  # of a ``struct job`` of ``native/compilation.h``
+
+    def machines(self, machines: Sequence[SystolicMachine]) -> npt.NDArray[np.int64]:
+        """What depends on the machine beside costs, a row of ``core.MACHINE`` each."""
+        geometry = self.low.geometry
+        given = np.empty((len(machines), len(core.MACHINE)), dtype=np.int64)
+        column = dict(zip(core.MACHINE, given.T, strict=True))
+        frame = 4 * geometry.chunk
+        column["granules"][:] = [machine.buffer_granules for machine in machines]
+        column["frame"][:] = np.where(column["granules"] // frame < FEW_BLOCKS, frame, 0)
+        column["line"][:], column["accumulate"][:] = geometry.line, geometry.accumulate
+        column["output_stationary"][:] = [machine.matrix_unit.dataflow == "os" for machine in machines]
+        lines = np.array([machine.accumulators.lines for machine in machines], dtype=np.int64)
+        column["slots"][:] = np.maximum(1, lines // geometry.accumulate)
+        column["spill_address"][:] = self.spill_address
+        return given
+
+    def costs(self, machines: Sequence[SystolicMachine]) -> npt.NDArray[np.int64]:
+        """What steers the order, a row of ``struct costs`` each."""
+        given = np.ones((len(machines), STEERING + core.INTERVALS), dtype=np.int64)
+        rates = [machine.hbm.bytes_per_cycle for machine in machines]
+        given[:, 0] = AHEAD * self.low.geometry.chunk
+        given[:, 1] = [ceil_div(self.low.geometry.line, machine.vector_unit.lanes) for machine in machines]
+        given[:, 2] = [rate.numerator for rate in rates]
+        given[:, 3] = [rate.denominator for rate in rates]
+        for function, name in ITERATIVE.items():
+            given[:, STEERING + function] = [getattr(machine.vector_unit, name) for machine in machines]
+        return given
+
+
+def _native(native: core.Native, job: Job, machine: SystolicMachine, stretch: int) -> Compiled:
+    low, packed = job.low, Packed(job)
+    given = packed.machines([machine]), packed.costs([machine])
     found = np.zeros(len(core.FOUND), dtype=np.int64)
-    handle = native.open(*map(core.address, arrays), core.address(found))
-    compilation = _Compilation(native, handle, arrays)
+    handle = native.open(packed.address, *map(core.address, given), stretch, core.address(found))
+    compilation = _Compilation(native, handle, packed)
     outcome, count, n_spills, n_names, spill_end, n_stretches, size, pinned = found.tolist()
     if outcome == Outcome.DOES_NOT_FIT:
         raise does_not_fit(machine, size, pinned)
@@ -161,26 +185,15 @@ def _native(native: core.Native, job: Job, stretch: int) -> Compiled:
         Placement(f"spill.{index}", Space.HBM, address, rows, cols, low.tensors[tensor].dtype)
         for index, (tensor, address, rows, cols) in enumerate(spilled.tolist())
     ]
-    paths = list(names)
-    edge = [paths[name] for name in named.tolist()]
+    edge = [packed.names[name] for name in named.tolist()]
     return Compiled(count, spills, edge, spill_end, compilation.stretches(ends))
 
 
-def _costs(machine: SystolicMachine, chunk: int) -> npt.NDArray[np.int64]:
-    unit, rate = machine.vector_unit, machine.hbm.bytes_per_cycle
-    interval = np.ones(core.INTERVALS, dtype=np.int64)
-    for function, name in ITERATIVE.items():
-        interval[function] = getattr(unit, name)
-    beats = ceil_div(machine.line_elements, unit.lanes)
-    steering = [AHEAD * chunk, beats, rate.numerator, rate.denominator]
-    return np.array([*steering, *interval.tolist()], dtype=np.int64)
-
-
 class _Compilation:
-    """The library's state, and the arrays that it reads."""
+    """The library's state, and what it reads."""
 
-    def __init__(self, native: core.Native, handle: int | None, arrays: tuple[Any, ...]) -> None:
-        self._native, self._handle, self._arrays = native, handle, arrays
+    def __init__(self, native: core.Native, handle: int | None, packed: Packed) -> None:
+        self._native, self._handle, self._packed = native, handle, packed
 
     def __del__(self) -> None:
         if self._handle is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from simulator.compiler import backend
 from simulator.compiler.lower import Lowerer
-from simulator.compiler.tensors import Tensor
+from simulator.compiler.tensors import Tensor, choose_geometry
 from simulator.errors import CompileError
 from simulator.graph import Array, Graph
 from simulator.machines.systolic import SystolicMachine
@@ -40,19 +43,67 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
     return program
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """A graph for all machines of one ``geometry_of``: everything but the order and the buffer's contents."""
+
+    job: backend.Job
+    constants: dict[str, Array]
+    placements: tuple[Placement, ...]
+    size: dict[Space, int]  # before there are spills
+
+
+def geometry_of(machine: SystolicMachine) -> tuple[Any, ...]:
+    """All of a machine that ``lower_graph`` looks at.
+
+    Raises:
+        CompileError: the machine's sizes are not powers of two, or its accumulators are too few.
+    """
+    unit = machine.matrix_unit
+    if not machine.is_power_of_two:
+        raise CompileError(
+            f"matrix_unit.rows = {unit.rows}, matrix_unit.cols = {unit.cols}, vector_unit.lanes = "
+            f"{machine.vector_unit.lanes}: a whole core needs powers of two "
+            "(other sizes: the array alone, by gemm)"
+        )
+    return choose_geometry(machine), unit.rows, unit.cols, unit.dataflow
+
+
 def compile_parts(graph: Graph, machine: SystolicMachine, part: int) -> LongProgram:
     """The same in parts of about ``part`` instructions, each made when it is asked for.
 
     Raises:
         CompileError: as ``compile_graph``.
     """
-    if not machine.is_power_of_two:
-        unit = machine.matrix_unit
-        raise CompileError(
-            f"matrix_unit.rows = {unit.rows}, matrix_unit.cols = {unit.cols}, vector_unit.lanes = "
-            f"{machine.vector_unit.lanes}: a whole core needs powers of two "
-            "(other sizes: the array alone, by gemm)"
-        )
+    geometry_of(machine)
+    return finish(lower_graph(graph, machine), graph.name, machine, part)
+
+
+def finish(lowered: Lowered, name: str, machine: SystolicMachine, part: int) -> LongProgram:
+    """The Program of a graph that has been lowered for machines like this one.
+
+    Raises:
+        CompileError: a block does not fit the unified buffer, or all of them the memory.
+    """
+    low, constants = lowered.job.low, lowered.constants
+    compiled = backend.run(lowered.job, machine, part)
+    size = lowered.size | {Space.HBM: compiled.spill_end}
+    _check_capacity(machine, size)
+    operations, tensors = tuple(low.operations), tuple(compiled.names)
+    placements = (*lowered.placements, *compiled.spills)
+    parts = (
+        Program(*columns, operations, tensors, placements, constants, size, name)
+        for columns in compiled.stretches
+    )
+    return LongProgram(compiled.count, parts, operations, placements, size, name)
+
+
+def lower_graph(graph: Graph, machine: SystolicMachine) -> Lowered:
+    """What a compilation begins with.
+
+    Raises:
+        CompileError: an operation does not fit the machine.
+    """
     lowerer = Lowerer(graph, machine)
     low = lowerer.run()
     memory = _Memory()
@@ -98,22 +149,19 @@ def compile_parts(graph: Graph, machine: SystolicMachine, part: int) -> LongProg
         constants[name] = value
         homes[number[id(tensor)]] = memory.place(tensor, name, Space.HBM)
 
-    compiled = backend.run(backend.Job(machine, low, homes, outputs, memory.size[Space.HBM]), part)
-    size = {**memory.size, Space.HBM: compiled.spill_end}
+    size = dict(memory.size)
     size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
-    _check_capacity(machine, size)
-    operations, tensors = tuple(low.operations), tuple(compiled.names)
-    placements = (*memory.placements, *compiled.spills)
-    parts = (
-        Program(*columns, operations, tensors, placements, constants, size, graph.name)
-        for columns in compiled.stretches
-    )
-    return LongProgram(compiled.count, parts, operations, placements, size, graph.name)
+    job = backend.Job(low, homes, outputs, memory.size[Space.HBM])
+    return Lowered(job, constants, tuple(memory.placements), size)
+
+
+def hbm_bytes(machine: SystolicMachine, size: dict[Space, int], spill_end: int) -> int:
+    """What parameters, state and spills take."""
+    return (spill_end + size[Space.HBM_CURRENT] + size[Space.HBM_NEXT]) * machine.line_elements
 
 
 def _check_capacity(machine: SystolicMachine, size: dict[Space, int]) -> None:
-    line = machine.line_elements
-    used = (size[Space.HBM] + size[Space.HBM_CURRENT] + size[Space.HBM_NEXT]) * line
+    used = hbm_bytes(machine, size, size[Space.HBM])
     if used > machine.hbm.capacity_bytes:
         raise CompileError(
             f"hbm.capacity_bytes = {machine.hbm.capacity_bytes}: parameters, state and "

@@ -16,12 +16,13 @@ from simulator.numerics import build
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "pulsetrain_compile_open": (_POINTER, (_POINTER,) * 12),
+    "pulsetrain_compile_open": (_POINTER, (_POINTER, _POINTER, _POINTER, _LONG, _POINTER)),
     "pulsetrain_compile_found": (None, (_POINTER,) * 4),
     "pulsetrain_compile_next": (_INT, (_POINTER, _LONG, *(_POINTER,) * 5)),
+    "pulsetrain_compile_cycles": (None, (_POINTER, _LONG, *(_POINTER,) * 5, _LONG, _POINTER, _POINTER)),
     "pulsetrain_compile_close": (None, (_POINTER,)),
 }
-SIZES: Final = ("entries", "tensors", "blocks", "names", "line", "rows", "cols", "stretch")
+SIZES: Final = ("entries", "tensors", "blocks", "names", "line", "rows", "cols")
 FOUND: Final = ("outcome", "instructions", "spills", "names", "spill_end", "stretches", "size", "pinned")
 TENSOR: Final = ("first_block", "rows", "cols", "panels", "chunk", "group", "item", "row_blocks")
 MACHINE: Final = ("granules", "frame", "line", "output_stationary", "accumulate", "slots", "spill_address")
@@ -48,6 +49,7 @@ class Native:
         self.open = library.pulsetrain_compile_open
         self.found = library.pulsetrain_compile_found
         self.next = library.pulsetrain_compile_next
+        self.cycles = library.pulsetrain_compile_cycles
         self.close = library.pulsetrain_compile_close
 
 

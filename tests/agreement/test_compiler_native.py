@@ -88,6 +88,17 @@ def test_programs_are_the_same(cases: Any) -> None:
     assert spilled > 2
 
 
+def test_what_is_too_long_to_be_expanded_at_once() -> None:
+    """FEW_INSTRUCTIONS of native/lowered.h."""
+    graph = training_graph((64, 96, 64), 32, "sgd")
+    machine = small_machine(rows=2, cols=2, lanes=2)
+    compiled = compile_graph(graph, machine)
+    assert len(compiled) > 1.1 * 2**14
+    with pytest.MonkeyPatch.context() as patch:
+        in_python(patch)
+        assert not differences(compiled, compile_graph(graph, machine))
+
+
 @pytest.mark.parametrize("native", [True, False])
 def test_parts_are_the_whole(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not native:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from simulator import fast, systolic
 from simulator.api.designs import graph_cycles
+from simulator.compiler import geometry_of
 from simulator.fast import core
 from simulator.fast.core import InstructionSet
 from simulator.isa import Flag, Opcode, Records
@@ -112,30 +114,47 @@ def _rows(name: str, machine: SystolicMachine, records: Records, design_instruct
 
 
 def _compiled(name: str, widths: tuple[int, ...], batch: int, count: int) -> list[Row]:
-    """Designs that differ in what a Program is made for: each with its own, and a grid of many for each."""
+    """Designs that differ in what a Program is made for: in geometry too, in a grid of it, all in a grid."""
     graph, rng, core = training_graph(widths, batch, "sgd"), np.random.default_rng(1), _core("tpu_v2")
 
-    def changed(table: str, **fields: int) -> dict[str, Any]:
+    def changed(table: str, **fields: Any) -> dict[str, Any]:
         return {table: getattr(core, table).model_copy(update=fields)}
 
-    def any_core(room: int) -> SystolicMachine:
-        rows, cols = (2 ** rng.integers(6, 9, 2)).tolist()
+    def any_core(sides: tuple[int, int], room: int, lines: int, rate: Fraction) -> SystolicMachine:
+        rows, cols = (2 ** rng.integers(*sides, 2)).tolist()
         tables = {
             **changed("matrix_unit", rows=rows, cols=cols),
             **changed("unified_buffer", capacity_bytes=room),
-            **changed("hbm", latency_cycles=int(rng.integers(50, 500))),
+            **changed("accumulators", lines=lines),
+            **changed("hbm", latency_cycles=int(rng.integers(50, 500)), bytes_per_cycle=rate),
             **changed("weight_fifo", depth_tiles=int(rng.choice([1, 2, 4, 8]))),
         }
         return core.model_copy(update=tables)
 
-    apart = [any_core(int(rng.integers(8 << 20, 32 << 20))) for _ in range(count)]
-    grid = [any_core(2 ** int(rng.integers(23, 26))) for _ in range(COMPILED_OFTEN * count)]
-    shapes = {(of.matrix_unit.rows, of.matrix_unit.cols, of.unified_buffer.capacity_bytes) for of in grid}
-    case = f"{name}, rows, cols, buffer, latency and FIFO vary"
+    def any_rate() -> Fraction:
+        return Fraction(int(rng.integers(100, 2000)), int(rng.integers(1, 7)))
 
-    def row(cores: list[SystolicMachine], kinds: int) -> Row:
-        label = f"fast, {len(cores):,} designs of {kinds:,} Programs"
+    def row(cores: list[SystolicMachine], kinds: str, aim: float | None = None) -> Row:
+        label = f"fast, {len(cores):,} designs of {kinds}"
         side = Side(label, lambda: graph_cycles(graph, cores), len(cores))
-        return Row(BENCH, case, side, unit="designs", aim_rate=20_000)
+        return Row(BENCH, f"{name}, rows, cols and all else vary", side, unit="designs", aim_rate=aim)
 
-    return [row(apart, count), row(grid, len(shapes))]
+    apart: dict[Any, SystolicMachine] = {}
+    while len(apart) < count:
+        room, lines = 2 ** int(rng.integers(23, 26)), 2 ** int(rng.integers(10, 14))
+        found = any_core((5, 10), room, lines, any_rate())
+        apart.setdefault(geometry_of(found), found)
+    often = COMPILED_OFTEN * count
+    varied = [
+        any_core((6, 9), int(rng.integers(8 << 20, 32 << 20)), int(rng.integers(1024, 8192)), any_rate())
+        for _ in range(often)
+    ]
+    rate, lines = core.hbm.bytes_per_cycle, core.accumulators.lines
+    grid = [any_core((6, 9), 2 ** int(rng.integers(23, 26)), lines, rate) for _ in range(often)]
+    geometries = len({geometry_of(of) for of in varied})
+    shapes = {(of.matrix_unit.rows, of.matrix_unit.cols, of.unified_buffer.capacity_bytes) for of in grid}
+    return [
+        row(list(apart.values()), f"{count} geometries"),
+        row(varied, f"{geometries} geometries, no two of them alike", 20_000),
+        row(grid, f"{len(shapes)} Programs", 20_000),
+    ]

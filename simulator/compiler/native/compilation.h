@@ -1,38 +1,39 @@
 /* The state of a compilation, after interleaving.
  *
  * Everything happens twice: a first pass finds how many instructions there are and what each posts, a second
- * one writes them, so that a Program need not be in memory as a whole. */
+ * one writes them, so that a Program need not be in memory as a whole. A Program that is only timed is kept by
+ * the first pass, but for what its instructions post. */
 #ifndef PULSETRAIN_COMPILATION_H
 #define PULSETRAIN_COMPILATION_H
-#include "lowered.h"
+#include "interleave.h"
 
 enum { GRANULES = 4, SETTLED = 256, SOME_TOKENS = 100, MANY_TOKENS = 200, NEVER = 1 << 30 };
 enum traffic { NO_TRAFFIC, INPUT, OUTPUT_, REFETCH, SPILL, FILL };
 
+enum { HAZARDS = 8 }; /* one for each unit; two more make whole vectors */
+
 typedef struct {
-    int32_t of[UNITS];
+    int32_t of[HAZARDS];
 } hazards;
 
-static const hazards no_hazards = {{NONE, NONE, NONE, NONE, NONE, NONE}};
+static const hazards no_hazards = {{NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}};
 
 static inline hazards later(hazards a, hazards b)
 {
-    for (int u = 0; u < UNITS; ++u)
+    for (int u = 0; u < HAZARDS; ++u)
         a.of[u] = MAX(a.of[u], b.of[u]);
     return a;
 }
 
-static inline hazards mark(int unit, int64_t instruction)
+static inline void mark(hazards *past, int unit, int64_t instruction)
 {
-    hazards one = no_hazards;
-    one.of[unit] = (int32_t)instruction;
-    return one;
+    past->of[unit] = MAX(past->of[unit], (int32_t)instruction);
 }
 
 static inline int32_t newest(const hazards *past)
 {
     int32_t most = NONE;
-    for (int u = 0; u < UNITS; ++u)
+    for (int u = 0; u < HAZARDS; ++u)
         most = MAX(most, past->of[u]);
     return most;
 }
@@ -40,6 +41,7 @@ static inline int32_t newest(const hazards *past)
 struct segment { /* a stretch of the unified buffer, and who may still touch it */
     int64_t address, size;
     hazards past;
+    int32_t age; /* the newest of them, in free stretches */
 };
 
 struct space {
@@ -53,6 +55,7 @@ struct placement { /* off chip; `flags` say in which space */
 
 struct block {
     int64_t uses, last_use; /* its uses from now on, in `uses` */
+    int64_t place;       /* in the list of those that are resident */
     int32_t last_write, operation; /* the instruction that writes it last, and its operation */
     struct placement home;         /* where a copy lies off chip, name NONE: nowhere */
     int8_t whole, resident, dirty, begun, fetched, spilled, pending;
@@ -81,8 +84,21 @@ struct machine { /* numbers that the compiler goes by */
     int64_t granules, frame, line, output_stationary, accumulate, slots, spill_address;
 };
 
+struct job { /* all that is given and is the same for every machine; see simulator/compiler/backend.py */
+    const int64_t *sizes; /* entries, tensors, blocks, names; line, rows and cols of the machine */
+    const struct entry *entries;
+    const struct tensor *tensors;
+    const int32_t *block_tensor;
+    const struct placement *homes;
+    const int64_t *first_output;
+    const struct placement *outputs;
+    const int64_t *tensor_names;
+    const uint8_t *off_chip;
+};
+
 struct compilation {
     struct lowered low;
+    struct interleaving plan;
     struct machine machine;
     const struct placement *homes;   /* by tensor, name NONE: none */
     const int64_t *first_output;     /* by tensor: its first in `outputs` */
@@ -90,8 +106,8 @@ struct compilation {
     const int64_t *tensor_names;     /* by tensor */
     int64_t n_names;
     struct order order;
-    int64_t *begin; /* by block: its first in `uses` */
-    int32_t *uses;  /* positions in the order */
+    int64_t *begin, *filled; /* by block: its first in `uses`; behind its last so far */
+    int32_t *uses;           /* positions in the order */
 
     struct space space;
     struct block *block;
@@ -111,7 +127,9 @@ struct compilation {
     int64_t emitted, failed_size;
     uint8_t *posts;
     int64_t posts_capacity;
-    int writing, out_of_memory, does_not_fit;
+    int writing, keeping, out_of_memory, does_not_fit;
+    struct record *kept; /* by the first pass, if it is the only one, as far as there is room */
+    int64_t kept_capacity;
     struct output out;
     int64_t out_begin;
 };

@@ -1,278 +1,7 @@
-/* From lowered instructions to records: simulator/compiler/schedule.py, which says why. */
-#include "residency.h"
-#include "interleave.h"
+/* One compilation, or those of many machines whose graph is lowered alike. */
+#include "pass.h"
 
 #define EXPORT __attribute__((visibility("default")))
-
-enum { STORE_DELAY = 8, LOOK_AHEAD = 64, EVICT_AHEAD = 16 };
-enum outcome { COMPILED, DOES_NOT_FIT, NO_MEMORY, TOO_LONG };
-
-static const int unit_of[] = {DMA, DMA, LOADER, MATRIX, MATRIX, TRANSPOSER, VECTOR, SEQUENCER};
-
-static void fill_record(const struct compilation *c, const struct symbolic *x, int64_t slot,
-                        struct record *record)
-{
-    int64_t line = slot * c->machine.accumulate + x->tile_line;
-    *record = (struct record){.opcode = (uint32_t)x->opcode, .function = (uint32_t)x->function,
-                              .item = (uint32_t)x->item, .flags = (uint32_t)x->flags, .tail = (uint32_t)x->tail,
-                              .rows = (uint32_t)x->rows};
-    int strides = x->opcode == VEC;
-    if (strides)
-        record->panels = (uint32_t)x->panels;
-    if (x->dst.block >= 0) {
-        const struct tensor *t = tensor_of(c, x->dst.block);
-        record->dst = (uint32_t)(c->block[x->dst.block].segment.address + (x->dst.offset << t->item));
-        record->dst_stride = strides ? (uint32_t)x->dst.stride : 0;
-    } else if (slot >= 0 && !(c->machine.output_stationary && x->opcode == MATMUL))
-        record->dst = (uint32_t)line;
-    for (int i = 0; i < x->sources; ++i) {
-        const struct operand *from = &x->src[i];
-        if (from->block < 0) {
-            record->src[i] = (uint32_t)line;
-            continue;
-        }
-        const struct tensor *t = tensor_of(c, from->block);
-        record->src[i] = (uint32_t)(c->block[from->block].segment.address + (from->offset << t->item));
-        record->src_stride[i] = strides ? (uint32_t)from->stride : 0;
-    }
-    if (x->opcode != VEC && x->opcode != TRANSPOSE)
-        record->src[2] = (uint32_t)(x->sub0 | x->sub1 << 12);
-}
-
-static void place_one(struct compilation *c, const struct symbolic *x)
-{
-    int unit = unit_of[x->opcode];
-    int64_t slot = x->tile < 0 ? NONE : x->tile % c->machine.slots;
-    hazards after = no_hazards;
-    int32_t own = NONE;
-    for (int i = 0; i < x->sources; ++i)
-        if (x->src[i].block >= 0) {
-            const hazards *written = &c->block[x->src[i].block].written;
-            after = later(after, *written);
-            own = MAX(own, written->of[unit]);
-        }
-    if (x->dst.block >= 0) {
-        const struct block *target = &c->block[x->dst.block];
-        after = later(after, later(target->written, target->read));
-    }
-    if (unit != DMA && unit != TRANSPOSER)
-        after.of[unit] = NONE;
-    else if (x->dst.block >= 0)
-        after.of[unit] = own;
-    if (slot >= 0) {
-        if (x->opcode == VEC)
-            after = later(after, c->slot_written[slot]);
-        else if (!(x->opcode == MATMUL && c->machine.output_stationary))
-            after = later(after, c->slot_read[slot]);
-    }
-    struct record record;
-    fill_record(c, x, slot, &record);
-    hazards done = mark(unit, emit(c, unit, &after, &record, x->operation, NO_TRAFFIC, x->macs, NONE));
-    for (int i = 0; i < x->sources; ++i)
-        if (x->src[i].block >= 0) {
-            struct block *block = &c->block[x->src[i].block];
-            block->read = later(block->read, done);
-        }
-    if (x->dst.block >= 0) {
-        struct block *block = &c->block[x->dst.block];
-        block->written = later(block->written, done);
-        block->dirty = block->begun = 1;
-    }
-    if (slot >= 0) {
-        hazards *state = x->opcode == VEC ? &c->slot_read[slot] : &c->slot_written[slot];
-        *state = later(*state, done);
-    }
-}
-
-/* Room for blocks that the next instructions read; for the very next, other blocks leave. Then the loads, from
- * the faster memory first. */
-static void look_ahead(struct compilation *c, int64_t total)
-{
-    int64_t coming[(SOURCES + 1) * LOOK_AHEAD], operation[(SOURCES + 1) * LOOK_AHEAD], blocks[SOURCES + 1];
-    int count = 0;
-    struct symbolic x;
-    if (c->ahead <= c->position) { /* where it looks is behind: go on from here */
-        c->ahead = c->position + 1;
-        c->coming = c->now;
-    }
-    int64_t end = MIN(c->position + 1 + LOOK_AHEAD, total);
-    while (c->ahead < end) {
-        struct walk before = c->coming;
-        step(&c->low, &c->order, &c->coming);
-        expand(&c->low, &c->coming.at, &x);
-        int touches = touched(&x, blocks), full = 0;
-        for (int i = 0; i < touches && !full; ++i) {
-            const struct block *block = &c->block[blocks[i]];
-            struct segment segment;
-            if (block->resident || block->home.name < 0)
-                continue;
-            int64_t size = granules_of(c, blocks[i]);
-            int found = allocate(c, size, &segment);
-            while (!found && c->ahead - c->position <= EVICT_AHEAD && evict_clean(c, c->ahead))
-                found = allocate(c, size, &segment);
-            full = !found;
-            if (full)
-                break;
-            occupy(c, blocks[i], &segment);
-            coming[count] = blocks[i];
-            operation[count++] = x.operation;
-        }
-        if (full) {
-            c->coming = before;
-            break;
-        }
-        ++c->ahead;
-    }
-    for (int host = 0; host < 2; ++host)
-        for (int i = 0; i < count; ++i)
-            if ((c->block[coming[i]].home.flags == F_HOST) == host)
-                load(c, coming[i], operation[i]);
-}
-
-static void one_step(struct compilation *c, const struct symbolic *x, int64_t total)
-{
-    while (skip_stored(c), c->due_head < c->due.count && c->due.at[c->due_head] <= c->position)
-        store(c, c->due_block.at[c->due_head]);
-    c->n_pinned = touched(x, c->pinned);
-    for (int i = 0; i < c->n_pinned; ++i)
-        if (!c->block[c->pinned[i]].resident) {
-            bring(c, c->pinned[i], x->operation);
-            if (c->does_not_fit || c->out_of_memory)
-                return;
-        }
-    place_one(c, x);
-    for (int i = 0; i < c->n_pinned; ++i) {
-        int64_t number = c->pinned[i];
-        int again = 0;
-        for (int k = 0; k < i; ++k)
-            again |= c->pinned[k] == number;
-        if (again)
-            continue;
-        struct block *block = &c->block[number];
-        int64_t tensor = c->low.block_tensor[number];
-        ++block->uses;
-        if (block->last_write == c->position && c->first_output[tensor] < c->first_output[tensor + 1]) {
-            block->pending = 1;
-            push(&c->due, c->position + STORE_DELAY);
-            push(&c->due_block, number);
-        } else if (block->uses == block->last_use && !block->pending)
-            drop(c, number);
-    }
-    if (c->evicted) {
-        c->ahead = 0;
-        c->evicted = 0;
-    }
-    look_ahead(c, total);
-}
-
-/* Everything as it is before the first instruction. */
-static void reset(struct compilation *c)
-{
-    c->space.count = 0;
-    int64_t usable = c->machine.granules / c->space.frame * c->space.frame;
-    if (usable) {
-        struct segment *all = insert_segments(c, 0, 0, 1);
-        if (all)
-            *all = (struct segment){0, usable, no_hazards};
-    }
-    for (int64_t i = 0; i < c->low.blocks; ++i) {
-        struct block *block = &c->block[i];
-        int32_t last_write = block->last_write, operation = block->operation;
-        *block = (struct block){.uses = c->begin[i], .last_use = c->begin[i + 1], .last_write = last_write,
-                                .operation = operation, .home = c->homes[c->low.block_tensor[i]], .whole = 1};
-        block->written = block->read = no_hazards;
-    }
-    for (int64_t i = 0; i < c->machine.slots; ++i)
-        c->slot_read[i] = c->slot_written[i] = no_hazards;
-    for (int64_t i = 0; i < c->n_names; ++i)
-        c->named[i] = NONE;
-    for (int i = 0; i < UNITS; ++i) {
-        c->last[i] = NONE;
-        for (int k = 0; k < UNITS; ++k) {
-            c->waits[i][k].count = c->known[i][k] = 0;
-            c->synced[i][k] = NONE;
-        }
-    }
-    c->resident.count = c->due.count = c->due_block.count = c->spills.count = c->names.count = 0;
-    c->due_head = c->position = c->ahead = c->emitted = c->evicted = 0;
-    c->spill_address = c->machine.spill_address;
-    c->now = c->coming = (struct walk){0};
-}
-
-/* Positions at which every block is used, and its last write. */
-static int find_uses(struct compilation *c)
-{
-    struct symbolic x;
-    int64_t blocks[SOURCES + 1], *fill = malloc((size_t)(c->low.blocks + 1) * sizeof *fill);
-    for (int64_t i = 0; i < c->low.blocks; ++i)
-        c->block[i].last_write = c->block[i].operation = NONE;
-    for (int pass = 0; fill && pass < 2; ++pass) {
-        struct walk walk = {0};
-        for (int64_t position = 0; step(&c->low, &c->order, &walk); ++position) {
-            expand(&c->low, &walk.at, &x);
-            int count = touched(&x, blocks);
-            for (int i = 0; i < count; ++i) {
-                int again = 0;
-                for (int k = 0; k < i; ++k)
-                    again |= blocks[k] == blocks[i];
-                if (again)
-                    continue;
-                if (pass)
-                    c->uses[fill[blocks[i]]++] = (int32_t)position;
-                else
-                    ++c->begin[blocks[i] + 1];
-            }
-            if (x.dst.block >= 0) {
-                c->block[x.dst.block].last_write = (int32_t)position;
-                c->block[x.dst.block].operation = (int32_t)x.operation;
-            }
-        }
-        if (!pass) {
-            for (int64_t i = 0; i < c->low.blocks; ++i) {
-                c->begin[i + 1] += c->begin[i];
-                fill[i] = c->begin[i];
-            }
-            c->uses = malloc((size_t)(c->begin[c->low.blocks] + 1) * sizeof *c->uses);
-            if (!c->uses)
-                break;
-        }
-    }
-    free(fill);
-    return fill && c->uses;
-}
-
-static int failed(const struct compilation *c)
-{
-    int lists = c->resident.failed | c->due.failed | c->due_block.failed | c->spills.failed | c->names.failed;
-    for (int i = 0; i < UNITS; ++i)
-        for (int k = 0; k < UNITS; ++k)
-            lists |= c->waits[i][k].failed;
-    return lists | c->out_of_memory;
-}
-
-/* Goes on until `stop` instructions are there, or to the end of the Program. Gives whether there are more. */
-static int go_on(struct compilation *c, int64_t stop)
-{
-    int64_t total = c->low.first[c->low.entries];
-    struct symbolic x;
-    for (; c->position < total; ++c->position) {
-        if (c->emitted >= stop)
-            return 1;
-        step(&c->low, &c->order, &c->now);
-        expand(&c->low, &c->now.at, &x);
-        one_step(c, &x, total);
-        if (c->does_not_fit || failed(c))
-            return 0;
-    }
-    while (skip_stored(c), c->due_head < c->due.count)
-        store(c, c->due_block.at[c->due_head]);
-    hazards after = no_hazards;
-    for (int unit = DMA; unit < UNITS; ++unit)
-        after.of[unit] = c->last[unit];
-    struct record record = {.opcode = HALT};
-    emit(c, SEQUENCER, &after, &record, NONE, NO_TRAFFIC, 0, NONE);
-    return 0;
-}
 
 EXPORT void pulsetrain_compile_close(struct compilation *c)
 {
@@ -282,66 +11,100 @@ EXPORT void pulsetrain_compile_close(struct compilation *c)
         free(lists[i]->at);
     for (int i = 0; i < UNITS * UNITS; ++i)
         free(c->waits[i / UNITS][i % UNITS].at);
-    void *arrays[] = {c->low.first, c->begin, c->uses, c->space.free, c->block, c->named,
-                      c->slot_read, c->slot_written, c->posts, c};
+    forget(&c->plan);
+    void *arrays[] = {c->low.first, c->low.expanded, c->begin, c->filled, c->uses, c->space.free, c->block,
+                      c->named, c->slot_read, c->slot_written, c->posts, c->kept, c};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; ++i)
         free(arrays[i]);
 }
 
-/* Plans a compilation: the order, and a first pass. `sizes`: entries, tensors, blocks, names; line, rows and
- * cols of the machine; instructions of a stretch. `found`: outcome, instructions, spills, names, end of the
- * spills, stretches; the size that did not fit and beside how many. The arrays that are given must live until it
- * is closed. */
-EXPORT struct compilation *pulsetrain_compile_open(const int64_t sizes[8], const struct entry *entries,
-                                                   const struct tensor *tensors, const int32_t *block_tensor,
-                                                   const struct machine *machine, const struct costs *costs,
-                                                   const struct placement *homes, const int64_t *first_output,
-                                                   const struct placement *outputs, const int64_t *tensor_names,
-                                                   const uint8_t *off_chip, int64_t found[8])
+/* What compilations of the same instructions share: all but the order. Where they are few they are expanded
+ * here. The outcome says whether there is memory for it. */
+static enum outcome begin(struct compilation *c, const struct job *job)
+{
+    const int64_t *sizes = job->sizes;
+    int64_t blocks = sizes[2], number = 0;
+    c->low = (struct lowered){.entries = sizes[0], .tensors = sizes[1], .blocks = blocks, .line = sizes[4],
+                              .rows = sizes[5], .cols = sizes[6], .entry = job->entries, .tensor = job->tensors,
+                              .block_tensor = job->block_tensor};
+    c->n_names = sizes[3];
+    c->homes = job->homes;
+    c->first_output = job->first_output;
+    c->outputs = job->outputs;
+    c->tensor_names = job->tensor_names;
+    c->low.first = malloc((size_t)(sizes[0] + 1) * sizeof *c->low.first);
+    c->begin = calloc((size_t)blocks + 2, sizeof *c->begin);
+    c->filled = malloc((size_t)(blocks + 1) * sizeof *c->filled);
+    c->block = malloc((size_t)(blocks + 1) * sizeof *c->block);
+    c->named = malloc((size_t)(c->n_names + 1) * sizeof *c->named);
+    c->posts_capacity = 1024;
+    c->posts = calloc((size_t)c->posts_capacity, 1);
+    if (!c->low.first || !c->begin || !c->filled || !c->block || !c->named || !c->posts)
+        return NO_MEMORY;
+    for (int64_t i = 0; i <= sizes[0]; ++i) {
+        c->low.first[i] = number;
+        number += i < sizes[0] ? job->entries[i].count : 0;
+    }
+    if (number >= NEVER)
+        return TOO_LONG;
+    return expand_all(&c->low) && plan(&c->plan, &c->low, job->off_chip) ? COMPILED : NO_MEMORY;
+}
+
+/* The order on a machine with these costs. Gives 0 without memory. */
+static int arrange_for(struct compilation *c, const struct costs *costs)
+{
+    return arrange(&c->plan, costs, &c->order) && find_uses(c);
+}
+
+/* What is given for this machine, and everything as it is before the first instruction. Gives 0 without
+ * memory. */
+static int set_machine(struct compilation *c, const struct machine *machine)
+{
+    if (!c->slot_read || machine->slots > c->machine.slots) {
+        free(c->slot_read);
+        free(c->slot_written);
+        c->slot_read = malloc((size_t)machine->slots * sizeof *c->slot_read);
+        c->slot_written = malloc((size_t)machine->slots * sizeof *c->slot_written);
+        c->machine.slots = 0;
+        if (!c->slot_read || !c->slot_written)
+            return 0;
+    }
+    c->machine = *machine;
+    c->space.frame = machine->frame ? machine->frame : GRANULES;
+    c->does_not_fit = c->out_of_memory = c->posts[0] = 0;
+    reset(c);
+    return 1;
+}
+
+static enum outcome outcome_of(const struct compilation *c)
+{
+    if (failed(c) || c->stretches.failed)
+        return NO_MEMORY;
+    return c->does_not_fit ? DOES_NOT_FIT : c->emitted >= NEVER ? TOO_LONG : COMPILED;
+}
+
+/* Plans a compilation: the order, and a first pass; `stretch`: instructions of a stretch. `found`: outcome,
+ * instructions, spills, names, end of the spills, stretches; the size that did not fit and beside how many. The
+ * arrays that are given must live until it is closed. */
+EXPORT struct compilation *pulsetrain_compile_open(const struct job *job, const struct machine *machine,
+                                                   const struct costs *costs, int64_t stretch, int64_t found[8])
 {
     struct compilation *c = calloc(1, sizeof *c);
     found[0] = NO_MEMORY;
     if (!c)
         return NULL;
-    int64_t blocks = sizes[2];
-    c->low = (struct lowered){.entries = sizes[0], .tensors = sizes[1], .blocks = blocks, .line = sizes[4],
-                              .rows = sizes[5], .cols = sizes[6], .entry = entries, .tensor = tensors,
-                              .block_tensor = block_tensor};
-    c->n_names = sizes[3];
-    c->machine = *machine;
-    c->space.frame = machine->frame ? machine->frame : GRANULES;
-    c->homes = homes;
-    c->first_output = first_output;
-    c->outputs = outputs;
-    c->tensor_names = tensor_names;
-    c->low.first = malloc((size_t)(sizes[0] + 1) * sizeof *c->low.first);
-    c->begin = calloc((size_t)blocks + 2, sizeof *c->begin);
-    c->block = malloc((size_t)(blocks + 1) * sizeof *c->block);
-    c->named = malloc((size_t)(c->n_names + 1) * sizeof *c->named);
-    c->slot_read = malloc((size_t)machine->slots * sizeof *c->slot_read);
-    c->slot_written = malloc((size_t)machine->slots * sizeof *c->slot_written);
-    c->posts_capacity = 1024;
-    c->posts = calloc((size_t)c->posts_capacity, 1);
-    if (!c->low.first || !c->begin || !c->block || !c->named || !c->slot_read || !c->slot_written || !c->posts)
+    found[0] = begin(c, job);
+    if (found[0] != COMPILED)
         return c;
-    int64_t number = 0;
-    for (int64_t i = 0; i <= sizes[0]; ++i) {
-        c->low.first[i] = number;
-        number += i < sizes[0] ? entries[i].count : 0;
-    }
-    if (number >= NEVER) {
-        found[0] = TOO_LONG;
+    found[0] = NO_MEMORY;
+    if (!arrange_for(c, costs) || !set_machine(c, machine))
         return c;
-    }
-    if (!interleave(&c->low, costs, off_chip, &c->order) || !find_uses(c))
-        return c;
-    reset(c);
-    while (go_on(c, c->emitted + sizes[7]))
+    forget(&c->plan);
+    c->plan = (struct interleaving){0};
+    while (go_on(c, c->emitted + stretch))
         push(&c->stretches, c->emitted);
     push(&c->stretches, c->emitted);
-    if (failed(c) || c->stretches.failed)
-        return c;
-    found[0] = c->does_not_fit ? DOES_NOT_FIT : c->emitted >= NEVER ? TOO_LONG : COMPILED;
+    found[0] = outcome_of(c);
     found[1] = c->emitted;
     found[2] = c->spills.count / 4;
     found[3] = c->names.count;
@@ -378,4 +141,44 @@ EXPORT int pulsetrain_compile_next(struct compilation *c, int64_t end, struct re
     c->out_begin = c->emitted;
     go_on(c, end);
     return !failed(c) && c->emitted == end;
+}
+
+/* The cycles of a Program's records on a machine with these numbers; 0 where it has run to its end. */
+typedef int timing(int64_t count, const struct record *records, const void *bits, const int64_t *numbers,
+                   int64_t *cycles);
+
+/* Compiles for each of `count` machines and times each Program, of which nothing is kept. `numbers`: `width` of
+ * each machine, which `timed` reads, as it does `bits`. `cycles` are NONE where either fails; `spill_end`: behind
+ * the Program's spills. */
+EXPORT void pulsetrain_compile_cycles(const struct job *job, int64_t count, const struct machine *machines,
+                                      const struct costs *costs, timing *timed, const void *bits,
+                                      const int64_t *numbers, int64_t width, int64_t *cycles, int64_t *spill_end)
+{
+    struct compilation *c = calloc(1, sizeof *c);
+    int ready = c && begin(c, job) == COMPILED;
+    if (c)
+        c->keeping = 1;
+    const struct costs *arranged = NULL;
+    for (int64_t i = 0; i < count; ++i) {
+        cycles[i] = spill_end[i] = NONE;
+        if (!ready)
+            continue;
+        if (!arranged || memcmp(arranged, &costs[i], sizeof *costs)) {
+            if (!arrange_for(c, &costs[i]))
+                break;
+            arranged = &costs[i];
+        }
+        if (!set_machine(c, &machines[i]))
+            continue;
+        go_on(c, NEVER);
+        if (outcome_of(c) != COMPILED)
+            continue;
+        for (int64_t k = 0; k < c->emitted; ++k)
+            c->kept[k].post = c->posts[k];
+        spill_end[i] = c->spill_address;
+        if (timed(c->emitted, c->kept, bits, numbers + i * width, &cycles[i]))
+            cycles[i] = NONE;
+    }
+    if (c)
+        pulsetrain_compile_close(c);
 }

@@ -1,9 +1,15 @@
 /* The order of simulator/compiler/interleave.py, which says why; the instructions are not listed but expanded
  * when they are looked at. Those of a loop of the array ("cells") are all anchors and need no state. */
+#ifndef PULSETRAIN_INTERLEAVE_H
+#define PULSETRAIN_INTERLEAVE_H
 #include "lowered.h"
 
 struct costs { /* the machine's numbers that steer the order */
     int64_t ahead, beats, numerator, denominator, interval[32];
+};
+
+struct result {
+    int64_t number, gate, operation;
 };
 
 struct interleaving {
@@ -18,7 +24,8 @@ struct interleaving {
     struct list later, reader; /* a writer, and one that has read before what it overwrites; by writer */
     struct list chain, stack, needs, results, pending;
     uint8_t *moved; /* by block */
-    int64_t anchors, array, vector, memory;
+    struct result *result; /* that no anchor needs, in the order in which they can be computed */
+    int64_t n_results, slots, anchors, array, vector, memory;
     struct cursor cursor;
     struct order *order;
 };
@@ -105,14 +112,15 @@ static void emit_one(struct interleaving *s, int64_t number)
         *state |= EMITTED;
     }
     append(s->order, number);
-    struct symbolic x;
-    expand(low, &s->cursor, &x);
-    if (x.opcode == MATMUL)
-        s->array += x.rows;
-    if (x.opcode == VEC)
-        s->vector += x.rows * x.panels * s->costs->beats * s->costs->interval[x.function];
+    struct symbolic room;
+    const struct symbolic *x;
+    x = expand(low, &s->cursor, &room);
+    if (x->opcode == MATMUL)
+        s->array += x->rows;
+    if (x->opcode == VEC)
+        s->vector += x->rows * x->panels * s->costs->beats * s->costs->interval[x->function];
     int64_t blocks[SOURCES + 1];
-    for (int i = touched(&x, blocks) - 1; i >= 0; --i) {
+    for (int i = touched(x, blocks) - 1; i >= 0; --i) {
         if (s->moved[blocks[i]])
             continue;
         s->moved[blocks[i]] = 1;
@@ -128,7 +136,8 @@ static void emit_one(struct interleaving *s, int64_t number)
 /* The instruction and all that it needs that is not there yet, what is needed first. */
 static void find_chain(struct interleaving *s, int64_t number)
 {
-    struct symbolic x;
+    struct symbolic room;
+    const struct symbolic *x;
     s->chain.count = s->stack.count = 0;
     push(&s->stack, number);
     while (s->stack.count) {
@@ -144,8 +153,8 @@ static void find_chain(struct interleaving *s, int64_t number)
                 continue;
             *state = SEEN;
         }
-        expand(s->low, &s->cursor, &x);
-        gather(s, at, &x);
+        x = expand(s->low, &s->cursor, &room);
+        gather(s, at, x);
         push(&s->stack, ~at);
         for (int64_t i = s->needs.count - 1; i >= 0; --i)
             push(&s->stack, s->needs.at[i]);
@@ -168,7 +177,8 @@ static void emit_chain(struct interleaving *s, int64_t number)
 static void find_dependencies(struct interleaving *s)
 {
     const struct lowered *low = s->low;
-    struct symbolic x;
+    struct symbolic room;
+    const struct symbolic *x;
     struct cursor at = {0, 0};
     int64_t position = 0;
     int32_t *last = malloc((size_t)(low->blocks + 1) * sizeof *last);   /* writer of each block */
@@ -188,10 +198,10 @@ static void find_dependencies(struct interleaving *s)
             continue;
         for (int64_t number = low->first[i]; number < low->first[i + 1]; ++number) {
             seek(low, &at, number);
-            expand(low, &at, &x);
-            ++s->begin[x.dst.block + 1];
-            last[x.dst.block] = (int32_t)number;
-            latest[low->block_tensor[x.dst.block]] = (int32_t)number;
+            x = expand(low, &at, &room);
+            ++s->begin[x->dst.block + 1];
+            last[x->dst.block] = (int32_t)number;
+            latest[low->block_tensor[x->dst.block]] = (int32_t)number;
         }
     }
     for (int64_t block = 0; block < low->blocks; ++block) {
@@ -215,29 +225,29 @@ static void find_dependencies(struct interleaving *s)
         }
         for (int64_t number = low->first[i]; number < low->first[i] + count; ++number) {
             seek(low, &at, number);
-            expand(low, &at, &x);
+            x = expand(low, &at, &room);
             int64_t gate = NONE;
-            for (int k = 0; k < x.sources; ++k)
-                if (x.src[k].block >= 0)
-                    gate = MAX(gate, written[x.src[k].block]);
-            if (x.dst.block >= 0) {
-                gate = MAX(gate, written[x.dst.block]);
-                for (int64_t node = waiting[x.dst.block]; node >= 0; node = s->pending.at[node + 2]) {
+            for (int k = 0; k < x->sources; ++k)
+                if (x->src[k].block >= 0)
+                    gate = MAX(gate, written[x->src[k].block]);
+            if (x->dst.block >= 0) {
+                gate = MAX(gate, written[x->dst.block]);
+                for (int64_t node = waiting[x->dst.block]; node >= 0; node = s->pending.at[node + 2]) {
                     gate = MAX(gate, s->pending.at[node + 1]);
                     push(&s->later, number);
                     push(&s->reader, s->pending.at[node]);
                 }
-                waiting[x.dst.block] = NONE;
-                s->writer[s->done[x.dst.block]++] = (int32_t)number;
+                waiting[x->dst.block] = NONE;
+                s->writer[s->done[x->dst.block]++] = (int32_t)number;
             }
             if (is_anchor(e))
                 gate = position++;
             if (!of_array(e))
                 s->gate[slot_of(s, &at)] = (int32_t)gate;
-            if (x.dst.block >= 0)
-                written[x.dst.block] = (int32_t)MAX(written[x.dst.block], gate);
-            for (int k = 0; k < x.sources; ++k) {
-                int64_t block = x.src[k].block;
+            if (x->dst.block >= 0)
+                written[x->dst.block] = (int32_t)MAX(written[x->dst.block], gate);
+            for (int k = 0; k < x->sources; ++k) {
+                int64_t block = x->src[k].block;
                 if (block >= 0 && last[block] > number) {
                     int64_t node = s->pending.count;
                     push(&s->pending, number);
@@ -258,10 +268,6 @@ end:
     free(waiting);
 }
 
-struct result {
-    int64_t number, gate, operation;
-};
-
 static int sooner(const void *a, const void *b)
 {
     const struct result *one = a, *other = b;
@@ -276,7 +282,8 @@ static int sooner(const void *a, const void *b)
 static int64_t find_results(struct interleaving *s, struct result **results)
 {
     const struct lowered *low = s->low;
-    struct symbolic x;
+    struct symbolic room;
+    const struct symbolic *x;
     struct cursor at = {0, 0};
     enum { READ = 1, NEEDED = 2 };
     uint8_t *block = calloc((size_t)low->blocks + 1, 1);
@@ -286,18 +293,18 @@ static int64_t find_results(struct interleaving *s, struct result **results)
         const struct entry *e = &low->entry[i];
         for (int64_t number = low->first[i + 1] - 1; number >= low->first[i]; --number) {
             seek(low, &at, number);
-            expand(low, &at, &x);
+            x = expand(low, &at, &room);
             uint8_t mine = is_anchor(e) ? NEEDED : 0;
             if (!of_array(e))
                 mine |= s->wanted[slot_of(s, &at)];
-            if (x.dst.block >= 0)
-                mine |= block[x.dst.block];
+            if (x->dst.block >= 0)
+                mine |= block[x->dst.block];
             uint8_t passes = READ | (mine & NEEDED);
-            for (int k = 0; k < x.sources; ++k)
-                if (x.src[k].block >= 0)
-                    block[x.src[k].block] |= passes;
-            if (x.dst.block >= 0)
-                block[x.dst.block] |= passes;
+            for (int k = 0; k < x->sources; ++k)
+                if (x->src[k].block >= 0)
+                    block[x->src[k].block] |= passes;
+            if (x->dst.block >= 0)
+                block[x->dst.block] |= passes;
             for (; later && s->later.at[later - 1] == number; --later) {
                 seek(low, &s->cursor, s->reader.at[later - 1]);
                 if (!of_array(&low->entry[s->cursor.entry]))
@@ -311,7 +318,7 @@ static int64_t find_results(struct interleaving *s, struct result **results)
                     goto failed;
                 *results = larger;
             }
-            (*results)[found++] = (struct result){number, s->gate[slot_of(s, &at)], x.operation};
+            (*results)[found++] = (struct result){number, s->gate[slot_of(s, &at)], x->operation};
         }
     }
     if (block && *results) {
@@ -338,10 +345,12 @@ static void next_anchor(const struct lowered *low, struct cursor *at)
 }
 
 /* The positions in `chain` from `from` on are emitted while vector unit and memory are behind the array. */
-static void emit_anchors(struct interleaving *s, const struct result *results, int64_t n_results)
+static void emit_anchors(struct interleaving *s)
 {
     const struct lowered *low = s->low;
-    struct symbolic x;
+    const struct result *results = s->result;
+    struct symbolic room;
+    const struct symbolic *x;
     struct list aside = {0};
     int64_t emitted_aside = 0, result = 0, looked = 0, reach = 0;
     struct cursor anchor = {0, NONE}, ahead = {0, NONE};
@@ -349,8 +358,8 @@ static void emit_anchors(struct interleaving *s, const struct result *results, i
         next_anchor(low, &anchor);
         while (looked < s->anchors && reach - s->array < s->costs->ahead) {
             next_anchor(low, &ahead);
-            expand(low, &ahead, &x);
-            gather(s, ahead.number, &x);
+            x = expand(low, &ahead, &room);
+            gather(s, ahead.number, x);
             int64_t count = s->needs.count;
             if (count) {
                 s->results.count = 0;
@@ -362,14 +371,14 @@ static void emit_anchors(struct interleaving *s, const struct result *results, i
                         emit_chain(s, s->results.at[i]);
                 }
             }
-            reach += x.opcode == MATMUL ? x.rows : 0;
+            reach += x->opcode == MATMUL ? x->rows : 0;
             ++looked;
         }
         emit_chain(s, anchor.number);
         while (MAX(s->vector, s->memory) < s->array) {
             if (emitted_aside < aside.count)
                 emit_one(s, aside.at[emitted_aside++]);
-            else if (result < n_results && results[result].gate <= at) {
+            else if (result < s->n_results && results[result].gate <= at) {
                 find_chain(s, results[result++].number);
                 aside.count = emitted_aside = 0;
                 for (int64_t i = 0; i < s->chain.count; ++i)
@@ -380,47 +389,64 @@ static void emit_anchors(struct interleaving *s, const struct result *results, i
     }
     while (emitted_aside < aside.count)
         emit_one(s, aside.at[emitted_aside++]);
-    while (result < n_results)
+    while (result < s->n_results)
         emit_chain(s, results[result++].number);
     s->stack.failed |= aside.failed;
     free(aside.at);
 }
 
-/* Gives 0 without memory. */
-static int interleave(const struct lowered *low, const struct costs *costs, const uint8_t *off_chip,
-                      struct order *order)
+static int without_memory(const struct interleaving *s)
 {
-    struct interleaving s = {.low = low, .costs = costs, .off_chip = off_chip, .order = order};
-    struct result *results = NULL;
-    int64_t slots = 0, n_results = NONE;
-    s.slot = malloc((size_t)(low->entries + 1) * sizeof *s.slot);
-    for (int64_t i = 0; s.slot && i < low->entries; ++i) {
-        s.slot[i] = slots;
-        slots += of_array(&low->entry[i]) ? 0 : low->first[i + 1] - low->first[i];
+    return s->later.failed | s->reader.failed | s->chain.failed | s->stack.failed | s->needs.failed |
+           s->results.failed | s->pending.failed;
+}
+
+/* All that does not depend on costs. Gives 0 without memory. */
+static int plan(struct interleaving *s, const struct lowered *low, const uint8_t *off_chip)
+{
+    s->low = low;
+    s->off_chip = off_chip;
+    s->slot = malloc((size_t)(low->entries + 1) * sizeof *s->slot);
+    for (int64_t i = 0; s->slot && i < low->entries; ++i) {
+        s->slot[i] = s->slots;
+        s->slots += of_array(&low->entry[i]) ? 0 : low->first[i + 1] - low->first[i];
     }
-    s.state = calloc((size_t)slots + 1, 1);
-    s.wanted = calloc((size_t)slots + 1, 1);
-    s.gate = malloc((size_t)(slots + 1) * sizeof *s.gate);
-    s.begin = calloc((size_t)low->blocks + 2, sizeof *s.begin);
-    s.done = calloc((size_t)low->blocks + 1, sizeof *s.done);
-    s.moved = calloc((size_t)low->blocks + 1, 1);
-    int complete = s.slot && s.state && s.wanted && s.gate && s.begin && s.done && s.moved;
-    if (complete) {
-        find_dependencies(&s);
-        if (!s.stack.failed && !s.later.failed && !s.reader.failed && !s.pending.failed)
-            n_results = find_results(&s, &results);
-        free(s.wanted);
-        s.wanted = NULL;
-        if (n_results >= 0)
-            emit_anchors(&s, results, n_results);
-    }
-    struct list *lists[] = {&s.later, &s.reader, &s.chain, &s.stack, &s.needs, &s.results, &s.pending};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; ++i) {
-        complete &= !lists[i]->failed;
+    s->state = calloc((size_t)s->slots + 1, 1);
+    s->wanted = calloc((size_t)s->slots + 1, 1);
+    s->gate = malloc((size_t)(s->slots + 1) * sizeof *s->gate);
+    s->begin = calloc((size_t)low->blocks + 2, sizeof *s->begin);
+    s->done = calloc((size_t)low->blocks + 1, sizeof *s->done);
+    s->moved = calloc((size_t)low->blocks + 1, 1);
+    if (!s->slot || !s->state || !s->wanted || !s->gate || !s->begin || !s->done || !s->moved)
+        return 0;
+    find_dependencies(s);
+    if (without_memory(s))
+        return 0;
+    s->n_results = find_results(s, &s->result);
+    return s->n_results >= 0;
+}
+
+/* The order on a machine with these costs. Gives 0 without memory. */
+static int arrange(struct interleaving *s, const struct costs *costs, struct order *order)
+{
+    s->costs = costs;
+    s->order = order;
+    s->array = s->vector = s->memory = order->starts.count = order->counts.count = 0;
+    s->cursor = (struct cursor){0, 0};
+    memset(s->state, 0, (size_t)s->slots);
+    memset(s->moved, 0, (size_t)s->low->blocks);
+    memcpy(s->done, s->begin, (size_t)s->low->blocks * sizeof *s->done);
+    emit_anchors(s);
+    return !without_memory(s) && !order->starts.failed && !order->counts.failed;
+}
+
+static void forget(struct interleaving *s)
+{
+    struct list *lists[] = {&s->later, &s->reader, &s->chain, &s->stack, &s->needs, &s->results, &s->pending};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; ++i)
         free(lists[i]->at);
-    }
-    void *arrays[] = {s.slot, s.state, s.wanted, s.gate, s.begin, s.done, s.moved, s.writer, results};
+    void *arrays[] = {s->slot, s->state, s->wanted, s->gate, s->begin, s->done, s->moved, s->writer, s->result};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; ++i)
         free(arrays[i]);
-    return complete && n_results >= 0 && !order->starts.failed && !order->counts.failed;
 }
+#endif

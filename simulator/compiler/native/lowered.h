@@ -37,6 +37,7 @@ struct lowered {
     const struct tensor *tensor;
     const int32_t *block_tensor;
     int64_t *first; /* number of each entry's first instruction; behind the last how many there are */
+    struct symbolic *expanded; /* all of them, NULL where they are too many */
 };
 
 struct operand {
@@ -47,7 +48,10 @@ struct symbolic { /* an instruction without addresses; `block` NONE: no destinat
     int64_t operation, rows, panels, flags, tail, sub0, sub1, tile, tile_line, macs;
     int opcode, function, item, sources;
     struct operand dst, src[SOURCES];
+    int64_t entry; /* of those that have been expanded: what they belong to */
 };
+
+enum { FEW_INSTRUCTIONS = 1 << 14 }; /* that may be expanded all at once: 3 MB */
 
 /* Where a number lies; moving on is cheap. */
 struct cursor {
@@ -56,7 +60,9 @@ struct cursor {
 
 static inline void seek(const struct lowered *low, struct cursor *at, int64_t number)
 {
-    if (number < low->first[at->entry] || number >= low->first[at->entry + 1]) {
+    if (low->expanded)
+        at->entry = low->expanded[number].entry;
+    else if (number < low->first[at->entry] || number >= low->first[at->entry + 1]) {
         int64_t below = 0, above = low->entries;
         if (number >= low->first[at->entry] && at->entry + 2 <= low->entries &&
             number < low->first[at->entry + 2])
@@ -198,8 +204,7 @@ static inline void expand_output(const struct lowered *low, const struct entry *
     x->src[1] = operand_of(low, e->src[1].tensor, e->src[1].panel, k);
 }
 
-/* The instruction under a cursor. */
-static inline void expand(const struct lowered *low, const struct cursor *at, struct symbolic *x)
+static inline void expand_one(const struct lowered *low, const struct cursor *at, struct symbolic *x)
 {
     const struct entry *e = &low->entry[at->entry];
     int64_t j = at->number - low->first[at->entry];
@@ -228,6 +233,33 @@ static inline void expand(const struct lowered *low, const struct cursor *at, st
         expand_output(low, e, j, x);
         break;
     }
+}
+
+/* The instruction under a cursor; `room` is for one that has not been expanded. */
+static inline const struct symbolic *expand(const struct lowered *low, const struct cursor *at,
+                                            struct symbolic *room)
+{
+    if (low->expanded)
+        return &low->expanded[at->number];
+    expand_one(low, at, room);
+    return room;
+}
+
+/* Expands the instructions, if they are few, once for all. Gives 0 without memory. */
+static int expand_all(struct lowered *low)
+{
+    int64_t count = low->first[low->entries];
+    if (count > FEW_INSTRUCTIONS)
+        return 1;
+    struct symbolic *expanded = malloc((size_t)(count + 1) * sizeof *expanded);
+    struct cursor at = {0, 0};
+    for (int64_t i = 0; expanded && i < count; ++i) {
+        seek(low, &at, i);
+        expand_one(low, &at, &expanded[i]);
+        expanded[i].entry = at.entry;
+    }
+    low->expanded = expanded;
+    return expanded != NULL;
 }
 
 /* The blocks that an instruction reads, then the one that it writes. */

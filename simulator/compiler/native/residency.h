@@ -19,6 +19,7 @@ static void occupy(struct compilation *c, int64_t number, const struct segment *
     block->written = no_hazards;
     block->read = segment->past;
     block->resident = 1;
+    block->place = c->resident.count;
     push(&c->resident, number);
 }
 
@@ -29,11 +30,11 @@ static void drop(struct compilation *c, int64_t number)
     block->segment.past = later(block->written, block->read);
     release(c, block->segment, c->emitted - SETTLED);
     block->resident = 0;
-    for (int64_t i = 0; i < c->resident.count; ++i)
-        if (c->resident.at[i] == number) {
-            c->resident.at[i] = c->resident.at[--c->resident.count];
-            break;
-        }
+    if (c->resident.failed)
+        return;
+    int64_t last = c->resident.at[--c->resident.count];
+    c->resident.at[block->place] = last;
+    c->block[last].place = block->place;
 }
 
 static int64_t name_of(struct compilation *c, int64_t name)
@@ -75,7 +76,7 @@ static void load(struct compilation *c, int64_t number, int64_t operation)
     hazards after = later(block->written, block->read);
     after.of[DMA] = NONE;
     int64_t emitted = emit(c, DMA, &after, &record, operation, traffic, 0, name_of(c, block->home.name));
-    block->written = later(block->written, mark(DMA, emitted));
+    mark(&block->written, DMA, emitted);
     block->fetched = 1;
     block->dirty = 0;
 }
@@ -92,7 +93,7 @@ static void write_out(struct compilation *c, int64_t number, const struct placem
     record.dst_stride = (uint32_t)stride;
     int64_t emitted = emit(c, DMA, &block->written, &record, block->operation, traffic, 0,
                            name_of(c, placement->name));
-    block->read = later(block->read, mark(DMA, emitted));
+    mark(&block->read, DMA, emitted);
     block->dirty = 0;
     block->home = *placement;
     block->whole = (int8_t)whole;

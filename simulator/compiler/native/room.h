@@ -33,9 +33,10 @@ static int allocate(struct compilation *c, int64_t size, struct segment *found)
             const struct segment *s = &space->free[last];
             if (last > first && s->address != s[-1].address + s[-1].size)
                 break;
+            most = MAX(most, s->age);
+            if (best >= 0 && most >= age) /* no better than the best */
+                break;
             length += s->size;
-            int32_t its = newest(&s->past);
-            most = MAX(most, its);
             ++last;
         }
         if (length >= want && (best < 0 || most < age)) {
@@ -48,14 +49,14 @@ static int allocate(struct compilation *c, int64_t size, struct segment *found)
     }
     if (best < 0)
         return 0;
-    *found = (struct segment){space->free[best].address, want, no_hazards};
+    *found = (struct segment){space->free[best].address, want, no_hazards, NONE};
     int64_t left = want;
-    struct segment rest = {0, 0, no_hazards};
+    struct segment rest = {0, 0, no_hazards, NONE};
     for (int64_t i = best; i < best_last; ++i) {
         struct segment *s = &space->free[i];
         found->past = later(found->past, s->past);
         if (s->size > left)
-            rest = (struct segment){s->address + left, s->size - left, s->past};
+            rest = (struct segment){s->address + left, s->size - left, s->past, s->age};
         left -= MIN(left, s->size);
     }
     struct segment *at = insert_segments(c, best, best_last - best, rest.size > 0);
@@ -84,15 +85,17 @@ static void release(struct compilation *c, struct segment segment, int64_t settl
     struct segment *place = insert_segments(c, at, 0, 1);
     if (!place)
         return;
+    segment.age = newest(&segment.past);
     *place = segment;
     for (int64_t i = at; i >= at - 1; --i) {
         if (i < 0 || i >= space->count - 1)
             continue;
         struct segment *left = &space->free[i], *right = left + 1;
-        int old = MAX(newest(&left->past), newest(&right->past)) < settled;
+        int old = MAX(left->age, right->age) < settled;
         if (left->address + left->size == right->address && (alike(&left->past, &right->past) || old)) {
             left->size += right->size;
             left->past = later(left->past, right->past);
+            left->age = MAX(left->age, right->age);
             insert_segments(c, i + 1, 1, 0);
         }
     }

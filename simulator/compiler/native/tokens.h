@@ -34,6 +34,21 @@ static uint32_t take_tokens(struct compilation *c, int unit, const hazards *afte
     return wait;
 }
 
+static void keep(struct compilation *c, const struct record *record)
+{
+    if (c->emitted == c->kept_capacity) {
+        int64_t capacity = c->kept_capacity ? 2 * c->kept_capacity : 1024;
+        struct record *larger = realloc(c->kept, (size_t)capacity * sizeof *larger);
+        if (!larger) {
+            c->out_of_memory = 1;
+            return;
+        }
+        c->kept = larger;
+        c->kept_capacity = capacity;
+    }
+    c->kept[c->emitted] = *record;
+}
+
 /* The next instruction; starts when those of `after` have ended. Gives its number. */
 static int64_t emit(struct compilation *c, int unit, const hazards *after, struct record *record,
                     int64_t operation, enum traffic traffic, int64_t macs, int64_t tensor)
@@ -60,6 +75,8 @@ static int64_t emit(struct compilation *c, int unit, const hazards *after, struc
             c->posts_capacity = capacity;
         }
         c->posts[index + 1] = 0;
+        if (c->keeping)
+            keep(c, record);
     }
     c->last[unit] = (int32_t)index;
     ++c->emitted;

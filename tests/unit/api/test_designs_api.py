@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simulator import fast
 from simulator.api import designs
 from simulator.api.designs import graph_cycles
-from simulator.compiler import compile_graph
+from simulator.capture import capture
+from simulator.compiler import Variants, compile_graph, core, geometry_of, variants
 from simulator.errors import CompileError
 from simulator.machines.systolic import SystolicMachine
 from tests.agreement.fast_cases import training_graph
@@ -22,37 +24,125 @@ GRAPH = training_graph((20, 12, 5), 8, "momentum")
 
 
 def any_machine(rng: random.Random) -> SystolicMachine:
+    """One of few array shapes; nearly everything else is the machine's own."""
     return make_machine(
         matrix_unit__rows=rng.choice((4, 8)),
         matrix_unit__cols=rng.choice((4, 8)),
-        matrix_unit__dataflow=rng.choice(("ws", "os")),
+        matrix_unit__dataflow=rng.choice(("ws", "os", "is")),
         matrix_unit__pe_latency_cycles=rng.choice((1, 2)),
-        unified_buffer__capacity_bytes=rng.choice((2**13, 2**16)),
+        matrix_unit__weight_buffers=rng.choice((1, 2)),
+        unified_buffer__capacity_bytes=rng.choice((2**12, 2**13, 2**16)) + rng.randint(0, 2**10),
+        accumulators__lines=rng.randint(16, 1024),
+        vector_unit__lanes=rng.choice((4, 8)),
+        vector_unit__sqrt_cycles=rng.randint(1, 9),
         hbm__latency_cycles=rng.randint(0, 50),
-        hbm__bytes_per_cycle=rng.choice((4, 32)),
+        hbm__bytes_per_cycle=f"{rng.randint(1, 99)}/{rng.randint(1, 3)}",
         sequencer__queue_depth=rng.choice((1, 8)),
     )
 
 
-def test_every_machine_has_its_own_cycles(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng, compiled = random.Random(2), []
+def alone(machine: SystolicMachine) -> int:
+    return fast.cycles(machine, compile_graph(GRAPH, machine).records)
+
+
+@pytest.fixture
+def lowered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Machines that a graph is lowered for."""
+    found: list[Any] = []
+    real = variants.lower_graph
 
     def counted(graph: Any, machine: Any) -> Any:
-        compiled.append(machine)
-        return compile_graph(graph, machine)
+        found.append(machine)
+        return real(graph, machine)
 
-    monkeypatch.setattr(designs, "compile_graph", counted)
-    machines = [any_machine(rng) for _ in range(100)]
-    found = graph_cycles(GRAPH, machines)
-    expected = [fast.cycles(machine, compile_graph(GRAPH, machine).records) for machine in machines]
-    assert found.tolist() == expected and len(set(expected)) > 50
-    assert 10 < len(compiled) <= 32
+    monkeypatch.setattr(variants, "lower_graph", counted)
+    return found
 
 
-def test_the_first_machine_that_fails_is_named() -> None:
-    small, odd = make_machine(), make_machine(matrix_unit__rows=6)
-    with pytest.raises(CompileError, match=r"^machine 1: matrix_unit.rows = 6"):
-        graph_cycles(GRAPH, [small, odd, make_machine(matrix_unit__rows=5)])
+def test_every_machine_has_its_own_cycles(lowered: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(2)
+    machines = [any_machine(rng) for _ in range(300)]
+    programs = [compile_graph(GRAPH, machine) for machine in machines]
+    of_each = zip(machines, programs, strict=True)
+    expected = [fast.cycles(machine, program.records) for machine, program in of_each]
+    assert len(set(expected)) > 250
+    assert len({program.records.tobytes() for program in programs}) > 200
+    paths = {placement.path for program in programs for placement in program.placements}
+    assert "spill.0" in paths
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("compiled alone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(designs, "compile_graph", never)
+        assert graph_cycles(GRAPH, machines).tolist() == expected
+    assert len(lowered) == len({geometry_of(machine) for machine in machines}) < 150
+
+
+def test_machines_of_one_program_are_timed_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+    real = Variants.compile
+
+    def counted(self: Variants, index: int) -> Any:
+        compiled.append(index)
+        return real(self, index)
+
+    monkeypatch.setattr(Variants, "compile", counted)
+    machines = [make_machine(hbm__latency_cycles=n % 20, hbm__bytes_per_cycle=4 + n % 2) for n in range(60)]
+    machines += [make_machine(unified_buffer__capacity_bytes=2**16, hbm__latency_cycles=n) for n in range(3)]
+    assert graph_cycles(GRAPH, machines).tolist() == [alone(machine) for machine in machines]
+    assert compiled == [0, 1]
+
+
+def test_the_same_without_the_native_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(4)
+    machines = [any_machine(rng) for _ in range(6)]
+    expected = graph_cycles(GRAPH, machines).tolist()
+    monkeypatch.setattr(designs.core, "_load", lambda: (None, "none here"))
+    monkeypatch.setattr(core, "_load", lambda: None)
+    assert graph_cycles(GRAPH, machines).tolist() == expected
+
+
+INFEASIBLE: dict[str, dict[str, Any]] = {
+    "no power of two": {"matrix_unit__rows": 6},
+    "no memory": {"hbm__capacity_bytes": 2**8},
+    "no accumulators": {"matrix_unit__dataflow": "os", "accumulators__lines": 2},
+}
+
+
+@pytest.mark.parametrize("case", INFEASIBLE)
+@pytest.mark.parametrize("shared", [1, 2 * designs.SIDE_BY_SIDE])
+def test_the_first_machine_that_fails_is_named(case: str, shared: int) -> None:
+    wrong = make_machine(**INFEASIBLE[case])
+    with pytest.raises(CompileError) as expected:
+        compile_graph(GRAPH, wrong)
+    later = make_machine(matrix_unit__rows=5)
+    with pytest.raises(CompileError) as found:
+        graph_cycles(GRAPH, [make_machine(), *[wrong] * shared, make_machine(), later])
+    assert str(found.value) == f"machine 1: {expected.value}"
+
+
+def test_a_block_that_does_not_fit() -> None:
+    """A batch of transposes needs all rows of its operand at once."""
+    x = np.zeros((4, 60, 8), np.float32)
+    graph = capture(lambda x: x.transpose(0, 2, 1), (x,), carry=()).graph
+    large, small = (make_machine(unified_buffer__capacity_bytes=room) for room in (2**16, 2**11))
+    with pytest.raises(CompileError) as expected:
+        compile_graph(graph, small)
+    assert "does not fit beside" in str(expected.value)
+    for shared in (1, 2 * designs.SIDE_BY_SIDE):
+        with pytest.raises(CompileError) as found:
+            graph_cycles(graph, [large, *[small] * shared])
+        assert str(found.value) == f"machine 1: {expected.value}"
+    assert graph_cycles(graph, [large]).tolist() == [fast.cycles(large, compile_graph(graph, large).records)]
+
+
+def test_a_graph_that_cannot_be_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.compiler.tiles.MAX_TILES", 3)
+    large, small = make_machine(matrix_unit__rows=64, matrix_unit__cols=64), make_machine()
+    assert graph_cycles(GRAPH, [large]).tolist() == [alone(large)]
+    with pytest.raises(CompileError, match=r"^machine 1: .*at most 3 can be compiled"):
+        graph_cycles(GRAPH, [large, small])
 
 
 def another(value: Any) -> Any:
@@ -65,20 +155,28 @@ def another(value: Any) -> Any:
 
 
 def changed(machine: SystolicMachine) -> Iterator[tuple[str, SystolicMachine]]:
-    """The machine with one number changed, for every number that the key leaves out."""
+    """The machine with one number changed, for every number that it may share a Program in spite of."""
     tables = machine.model_dump()
     for table, fields in tables.items():
         for field, value in fields.items() if isinstance(fields, dict) else ():
             other = 1 if field == "weight_buffers" else another(value)
             if other is not None:
                 candidate = SystolicMachine.model_validate({**tables, table: {**fields, field: other}})
-                if designs._compiled_for(candidate) == designs._compiled_for(machine):
+                if share_a_program(machine, candidate):
                     yield f"{table}.{field}", candidate
+
+
+def share_a_program(*machines: SystolicMachine) -> bool:
+    try:
+        geometries = {geometry_of(machine) for machine in machines}
+    except CompileError:
+        return False
+    return len(geometries) == 1 and len(Variants(GRAPH, machines).programs()) == 1
 
 
 @pytest.mark.parametrize("dataflow", ["ws", "os", "is"])
 def test_nothing_else_steers_the_compiler(dataflow: str) -> None:
-    """A field that does and is not in the key would give a machine another one's Program."""
+    """A field that does and is not looked at would give a machine another one's Program."""
     machine = make_machine(matrix_unit__dataflow=dataflow, unified_buffer__capacity_bytes=2**12)
     expected = compile_graph(GRAPH, machine).records.tobytes()
     names = []
@@ -86,4 +184,5 @@ def test_nothing_else_steers_the_compiler(dataflow: str) -> None:
         assert compile_graph(GRAPH, other).records.tobytes() == expected, name
         names.append(name)
     assert {"hbm.latency_cycles", "matrix_unit.overlap", "sequencer.queue_depth"} <= set(names)
-    assert len(names) == len(set(names)) == 15
+    assert not {"vector_unit.sqrt_cycles", "hbm.bytes_per_cycle", "matrix_unit.rows"} & set(names)
+    assert len(names) == len(set(names)) == 17
