@@ -71,7 +71,8 @@ def command(
         for key in ("instructions", "cycle_mismatches", "bits", "bit_mismatches", "rtl_cycles"):
             click.echo(f"  {key.replace('_', ' ').replace('rtl', 'RTL'):18s} {summary[key]:,}")
         click.echo(f"  {'RTL cycles / s':18s} {summary['rtl_cycles_per_s']:,.0f}")
-        click.echo(f"  {'loss':18s} {summary['losses'][0]:.4f} to {summary['losses'][-1]:.4f}")
+        first, last = (f"{summary['losses'][at]:.4f}" for at in (0, -1))
+        click.echo(f"  {'loss':18s} {first}{f' to {last}' if many else ''}")
     if report:
         print(report, file=sys.stderr)
     return 1 if report else 0

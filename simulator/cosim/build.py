@@ -10,12 +10,15 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 from simulator.cosim.parameters import Parameters
 from simulator.errors import ConfigError
@@ -128,13 +131,15 @@ def build(parameters: Parameters, *, wave: str = "") -> Path:
 
 
 def build_design(design: Design) -> Path:
-    """The executable of a design; as ``build``."""
+    """The executable of a design; as ``build``. Says on standard error that it builds."""
     verilator = find_verilator()
     folder = cache_folder() / design.key(verilator.version)
     binary = folder / design.top
     if binary.exists():
         return binary
     folder.mkdir(parents=True, exist_ok=True)
+    # By tqdm, so that it does not run into a progress bar.
+    tqdm.write("pulsetrain: building this RTL simulation, once; a minute or so", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         built = _build(Path(work), design, verilator)
         built.replace(binary)

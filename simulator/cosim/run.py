@@ -75,7 +75,8 @@ def run_program_rtl(
             command.append(f"wave={wave}")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 3):
-            raise DeadlockError(f"rtl: the simulation failed: {done.stderr.strip()[-500:]}")
+            said = done.stderr.strip()[-500:] or f"exit status {done.returncode}"  # negative: of a signal
+            raise DeadlockError(f"rtl: the simulation failed: {said}")
         report = json.loads(done.stdout.splitlines()[-1])
         if need_halt and not report["halted"]:
             raise DeadlockError(f"rtl: HALT has not ended after {report['cycles']} cycles")

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 if find_spec("cocotb_tools") is None:  # what cocotb 2 brings and cocotb 1 does not
     raise ImportError("simulator.cosim.bench needs cocotb 2.1 or later: pip install 'cocotb>=2.1'")
 
-from simulator.cosim.bench.adapter import Adapter, Sample, ValidReady
+from simulator.cosim.bench.adapter import Adapter, Sample, ValidReady, pack
 from simulator.cosim.bench.bench import Summary, run
 from simulator.cosim.bench.checker import Divergence
 from simulator.cosim.bench.context import Context
@@ -31,6 +31,7 @@ __all__ = [
     "Tile",
     "ValidReady",
     "after_array",
+    "pack",
     "run",
     "simulate",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge
 from cocotb.utils import get_sim_steps, get_sim_time
+
+from simulator.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulator.cosim.bench.adapter import Adapter
@@ -29,6 +31,7 @@ class Context:
     def __init__(
         self, dut: Any, adapter: Adapter, seed: int, back_pressure: float | Mapping[str, float]
     ) -> None:
+        check_back_pressure(back_pressure, adapter.inputs)
         self.dut = dut
         self.violations: list[str] = []
         self.stalls = 0  # cycles in which results waited for the monitor
@@ -97,3 +100,19 @@ class Context:
         for part in name.split("."):
             handle = getattr(handle, part)
         return handle
+
+
+def check_back_pressure(back_pressure: float | Mapping[str, float], inputs: Iterable[str]) -> None:
+    """A misspelt port would never pause, and a test under back-pressure would be none.
+
+    Raises:
+        ConfigError: a port that the array has not, or no chance from 0 to below 1.
+    """
+    ports = (*inputs, RESULTS)
+    given = back_pressure if isinstance(back_pressure, Mapping) else {"": back_pressure}
+    for port, chance in given.items():
+        name = f"back_pressure[{port!r}]" if port else "back_pressure"
+        if port and port not in ports:
+            raise ConfigError(f"{name}: no such port, one of {', '.join(ports)}")
+        if not 0 <= chance < 1:
+            raise ConfigError(f"{name} = {chance}: from 0 to below 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from simulator.errors import ConfigError
 from simulator.machines.systolic import SystolicMachine
 from simulator.timing import array_times
 
@@ -31,13 +32,18 @@ Expectation = Callable[[Moment], int | range | None]
 
 @dataclass(frozen=True)
 class Latency:
-    """Line i of results is offered ``cycles`` after beat i of ``port`` was accepted, or at its turn."""
+    """Line i of results is offered ``cycles`` after beat i of ``port`` was accepted, or at its turn.
+
+    For arrays through which lines stream (ws, is); an output-stationary one needs a function of a ``Moment``.
+    """
 
     port: str
     cycles: int
 
     def __call__(self, moment: Moment) -> int:
         """The expected cycle."""
+        if self.port not in moment.entered:
+            raise ConfigError(f"cycles: port = {self.port!r}: one of {', '.join(moment.entered)}")
         return max(moment.entered[self.port][moment.line] + self.cycles, moment.previous + 1)
 
 

@@ -67,7 +67,7 @@ class Row(NamedTuple):
 
 
 def _transfer(name: str, opcode: Opcode, flags: Flag) -> Row:
-    latency = "ceil(bytes / rate) + memory" if opcode is Opcode.LOAD else "ub + ceil(bytes / rate)"
+    latency = "ceil(bytes / rate) + max(memory, ub)" if opcode is Opcode.LOAD else "ub + ceil(bytes / rate)"
     fields = {"opcode": opcode, "item": 2, "rows": 4, "flags": flags}
     return Row(name, fields, "ceil(bytes / rate)", latency)
 
