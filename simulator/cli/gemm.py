@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from simulator.cli.options import dataflow_options, emit_json, json_option, machine_options, whole_number
+from simulator.cli.options import (
+    dataflow_options,
+    emit_json,
+    json_option,
+    machine_options,
+    refuse_rtl,
+    whole_number,
+)
 from simulator.errors import CompileError, ConfigError
 
 if TYPE_CHECKING:
@@ -49,8 +56,11 @@ def command(
     if isinstance(described, SimtMachine):
         if dataflow is not None or options["compat"] is not None:
             raise ConfigError(f"machine = {machine!r}: --dataflow and --compat are for systolic machines")
+        refuse_rtl(described.name, options["engine"])
     elif dataflow is not None:
         described = load_machine(machine, (*overrides, f"matrix_unit.dataflow={dataflow}"))
+    if options["compat"] is not None and options["engine"] == "rtl":
+        raise ConfigError("engine = 'rtl': in RTL memories do wait; with --compat event or fast is allowed")
     solver = _Solver(described, options)
     if shape is not None:
         m, k, n = _parse_shape(shape)

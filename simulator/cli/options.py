@@ -63,6 +63,12 @@ def dataflow_options(command: Command) -> Command:
     )(command)
 
 
+def refuse_rtl(simt_machine: str, engine: str) -> None:
+    """A SIMT machine has one model, which is there for any engine but RTL."""
+    if engine == "rtl":
+        raise ConfigError(f"engine = 'rtl': {simt_machine} is a SIMT machine and has no RTL")
+
+
 def json_option(command: Command) -> Command:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(

@@ -15,6 +15,7 @@ from simulator.cli.options import (
     machine_options,
     make_workload,
     one_line,
+    refuse_rtl,
     workload_options,
 )
 from simulator.errors import ConfigError
@@ -58,6 +59,7 @@ def command(
     if isinstance(described, SimtMachine):
         if dataflow is not None:
             raise ConfigError(f"dataflow = {dataflow!r}: {described.name} is a SIMT machine and has none")
+        refuse_rtl(described.name, engine)
         summary = _simt(described, workload)
     else:
         if dataflow is not None:
