@@ -60,7 +60,7 @@ def test_the_page_and_the_file_agree() -> None:
     assert page(rows) == PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("unit", ["sequencer", "bf16_fma", "pe"])
+@pytest.mark.parametrize("unit", ["sequencer", "token_counters", "bf16_fma", "pe"])
 def test_the_table_is_of_these_sources(unit: str) -> None:
     row = next(row for row in from_csv(CSV.read_text(encoding="utf-8")) if row.unit == unit)
     fresh = synthesise(unit, {}, None)
