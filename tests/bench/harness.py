@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 REPEATS = 7
 SHORT_S = 0.005  # shorter runs are made several times in a row, as a sweep makes them
+SPIN_S = 0.1  # OpenBLAS's threads spin on after a product, on the core that the other side needs
 ENOUGH_S = 20.0  # what has been run for so long is not run again
 
 
@@ -115,8 +116,10 @@ def measure(rows: Sequence[Row], repeats: int = REPEATS) -> list[Result]:
     """Every row ``repeats`` times, in turn; in every other repeat the rival goes first."""
     measured = [[Measured(side) for side in (row.ours, row.rival) if side is not None] for row in rows]
     for repeat in range(repeats):
-        for sides in measured:
+        for sides, threads in zip(measured, (row.threads for row in rows), strict=True):
             for side in sides if repeat % 2 else reversed(sides):
+                if threads > 1:
+                    time.sleep(SPIN_S)
                 side.again()
     return [_result(row, *sides) for row, sides in zip(rows, measured, strict=True)]
 
