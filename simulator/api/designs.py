@@ -18,6 +18,7 @@ from simulator.fast.machine import packed
 from simulator.fast.program import BITS
 from simulator.graph import Graph
 from simulator.machines.systolic import SystolicMachine
+from simulator.numerics.library import address
 
 SIDE_BY_SIDE = 8  # machines of one Program that are timed faster in vectors, after it has been written
 
@@ -72,4 +73,4 @@ def _timing() -> Timing | None:
         return None
     function = ctypes.cast(native.cycles_of, ctypes.c_void_p).value
     assert function is not None
-    return Timing(function, core.address(BITS))
+    return Timing(function, address(BITS))

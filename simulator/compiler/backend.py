@@ -19,6 +19,7 @@ from simulator.compiler.symbolic import ENTRY, Lowering
 from simulator.errors import CompileError
 from simulator.isa import INSTRUCTION_DTYPE, Function, Records
 from simulator.machines.systolic import SystolicMachine
+from simulator.numerics.library import address
 from simulator.program import Placement, Space
 from simulator.units import ceil_div
 
@@ -134,8 +135,8 @@ class Packed:
             tensor_names,
             off_chip,
         )
-        self._job = np.array([core.address(part) for part in self._arrays], dtype=np.int64)
-        self.address = core.address(self._job)  # of a ``struct job`` of ``native/compilation.h``
+        self._job = np.array([address(part) for part in self._arrays], dtype=np.int64)
+        self.address = address(self._job)  # of a ``struct job`` of ``native/compilation.h``
 
     def machines(self, machines: Sequence[SystolicMachine]) -> npt.NDArray[np.int64]:
         """What depends on the machine beside costs, a row of ``core.MACHINE`` each."""
@@ -169,7 +170,7 @@ def _native(native: core.Native, job: Job, machine: SystolicMachine, stretch: in
     low, packed = job.low, Packed(job)
     given = packed.machines([machine]), packed.costs([machine])
     found = np.zeros(len(core.FOUND), dtype=np.int64)
-    handle = native.open(packed.address, *map(core.address, given), stretch, core.address(found))
+    handle = native.open(packed.address, *map(address, given), stretch, address(found))
     compilation = _Compilation(native, handle, packed)
     outcome, count, n_spills, n_names, spill_end, n_stretches, size, pinned = found.tolist()
     if outcome == Outcome.DOES_NOT_FIT:
@@ -180,7 +181,7 @@ def _native(native: core.Native, job: Job, machine: SystolicMachine, stretch: in
         raise MemoryError("no memory to compile in")
     spilled, named = np.empty((n_spills, 4), dtype=np.int64), np.empty(n_names, dtype=np.int64)
     ends = np.empty(n_stretches, dtype=np.int64)
-    native.found(handle, *map(core.address, (spilled, named, ends)))
+    native.found(handle, *map(address, (spilled, named, ends)))
     spills = [
         Placement(f"spill.{index}", Space.HBM, address, rows, cols, low.tensors[tensor].dtype)
         for index, (tensor, address, rows, cols) in enumerate(spilled.tolist())
@@ -210,7 +211,7 @@ class _Compilation:
                 np.empty(n, dtype=np.int64),
                 np.empty(n, dtype=np.int32),
             )
-            if not self._native.next(self._handle, end, *map(core.address, columns)):
+            if not self._native.next(self._handle, end, *map(address, columns)):
                 raise MemoryError("no memory to compile in")
             begin = end
             yield columns

@@ -8,14 +8,13 @@ import ctypes
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from simulator.numerics import build
+from simulator.numerics.library import Prototypes, bound
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
-_PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_PROTOTYPES: Prototypes = {
     "pulsetrain_compile_open": (_POINTER, (_POINTER, _POINTER, _POINTER, _LONG, _POINTER)),
     "pulsetrain_compile_found": (None, (_POINTER,) * 4),
     "pulsetrain_compile_next": (_INT, (_POINTER, _LONG, *(_POINTER,) * 5)),
@@ -42,10 +41,7 @@ class Native:
     """The loaded library."""
 
     def __init__(self, path: Path) -> None:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _PROTOTYPES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+        library = bound(path, _PROTOTYPES)
         self.open = library.pulsetrain_compile_open
         self.found = library.pulsetrain_compile_found
         self.next = library.pulsetrain_compile_next
@@ -64,9 +60,3 @@ def _load() -> Native | None:
 def native() -> Native | None:
     """The compiled part, or None where it could not be built."""
     return _load()
-
-
-def address(array: np.ndarray[Any, Any]) -> int:
-    """Where a contiguous array's elements lie."""
-    assert array.flags.c_contiguous
-    return int(array.ctypes.data)

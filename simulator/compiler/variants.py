@@ -12,6 +12,7 @@ from simulator.compiler import backend, core
 from simulator.compiler.compile import finish, hbm_bytes, lower_graph
 from simulator.graph import Graph
 from simulator.machines.systolic import SystolicMachine
+from simulator.numerics.library import address
 from simulator.program import Program
 
 Longs = npt.NDArray[np.int64]
@@ -66,9 +67,9 @@ class Variants:
         assert native is not None
         given, costs = self._given[places], self._costs[places]
         found, spill_end = np.empty((2, len(places)), dtype=np.int64)
-        inputs = (len(places), *map(core.address, (given, costs)), timing.function, timing.bits)
-        outputs = map(core.address, (found, spill_end))
-        native.cycles(self._packed.address, *inputs, core.address(numbers), numbers.shape[1], *outputs)
+        inputs = (len(places), *map(address, (given, costs)), timing.function, timing.bits)
+        outputs = map(address, (found, spill_end))
+        native.cycles(self._packed.address, *inputs, address(numbers), numbers.shape[1], *outputs)
         size = self._lowered.size
         for at, (index, end) in enumerate(zip(places, spill_end.tolist(), strict=True)):
             machine = self.machines[index]

@@ -21,6 +21,7 @@ from simulator.fast.simulate import ENGINE
 from simulator.isa import INSTRUCTION_DTYPE, Opcode
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics.sums import LATER, CycleSums
+from simulator.numerics.library import address
 from simulator.program import Program
 from simulator.timing import TIMED_BITS
 from simulator.trace import REASONS, TRACE_UNITS
@@ -99,8 +100,8 @@ class Account:
         first, last = np.full(rows, LATER, dtype=np.int64), np.zeros(rows, dtype=np.int64)
         busy = np.zeros((units, rows), dtype=np.int64)
         stalls = np.zeros((units, rows, len(REASONS)), dtype=np.int64)
-        into = map(core.address, (first, last, busy, stalls))
-        operation = core.address(self._operation)
+        into = map(address, (first, last, busy, stalls))
+        operation = address(self._operation)
         code = native.account(program.address, packed(machine), operation, rows, *into, byref(found))
         if code == _GAP:
             raise CheckError("account: a cycle is counted twice or not at all")

@@ -11,14 +11,15 @@ import sys
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from simulator.numerics import build
+from simulator.numerics.library import Prototypes, bound
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
-_PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_PROTOTYPES: Prototypes = {
     "pulsetrain_fast_prepare": (_LONG, (_LONG, *(_POINTER,) * 5)),
     "pulsetrain_fast_simulate": (_INT, (_POINTER,) * 7),
     "pulsetrain_fast_cycles": (_INT, (_POINTER,) * 3),
@@ -57,10 +58,7 @@ class Native:
     """The loaded library."""
 
     def __init__(self, path: Path) -> None:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _PROTOTYPES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+        library = bound(path, _PROTOTYPES)
         self.prepare = library.pulsetrain_fast_prepare
         self.simulate = library.pulsetrain_fast_simulate
         self.cycles = library.pulsetrain_fast_cycles
@@ -93,9 +91,3 @@ def backend() -> str:
 def say_once() -> None:
     """Tells the user why it takes so long."""
     print(f"pulsetrain: fast engine in {backend()}; the same cycles, but slowly", file=sys.stderr)
-
-
-def address(array: np.ndarray[Any, Any]) -> int:
-    """Where a contiguous array's elements lie."""
-    assert array.flags.c_contiguous
-    return int(array.ctypes.data)

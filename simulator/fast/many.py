@@ -14,6 +14,7 @@ from simulator.fast.program import Longs, Prepared, prepare
 from simulator.fast.simulate import cycles
 from simulator.isa import Records
 from simulator.machines.systolic import SystolicMachine
+from simulator.numerics.library import address
 
 
 def cycles_over(
@@ -35,10 +36,10 @@ def cycles_over(
     native = core.native()
     if native is not None:
         isa = native.best if instruction_set is None else instruction_set
-        numbers, into = core.address(designs.numbers), core.address(found)
+        numbers, into = address(designs.numbers), address(found)
         for at in designs.groups():
             outcome = native.many(
-                *(prepared.address, numbers, len(designs), core.address(at), len(at), int(isa), into)
+                *(prepared.address, numbers, len(designs), address(at), len(at), int(isa), into)
             )
             if outcome == Outcome.NO_MEMORY:
                 raise MemoryError("no memory for the queues of the fast engine")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from simulator.errors import OutOfDomain, ProgramError
 from simulator.fast import core
 from simulator.isa import INSTRUCTION_DTYPE, Flag, Opcode, Records, UnitId
+from simulator.numerics.library import address
 from simulator.timing import TIMED_BITS
 
 Longs = npt.NDArray[np.int64]
@@ -36,9 +37,9 @@ class Prepared:
         self.kinds: Records = records[first]  # the first instruction of each kind
         self.first = first  # where that is
         self.count = count  # how many there are
-        parts = map(core.address, (instructions, self.kinds, count))
+        parts = map(address, (instructions, self.kinds, count))
         self._program = np.array([len(instructions), len(first), *parts], dtype=np.int64)
-        self.address = core.address(self._program)  # of a ``struct program`` of ``native/program.h``
+        self.address = address(self._program)  # of a ``struct program`` of ``native/program.h``
 
     def __reduce__(self) -> tuple[Any, ...]:
         return prepare, (self.records,)  # addresses mean nothing to another process
@@ -76,7 +77,7 @@ def prepare(records: Records | Prepared) -> Prepared:
         _check(records)
         return Prepared(records, instructions, *_fill(records, instructions))
     first, count = np.empty(n, np.int64), np.empty(n, np.int64)
-    kinds = native.prepare(n, *map(core.address, (records, BITS, instructions, first, count)))
+    kinds = native.prepare(n, *map(address, (records, BITS, instructions, first, count)))
     if kinds < 0:
         _check(records)
         raise MemoryError("no memory for the kinds of instructions")

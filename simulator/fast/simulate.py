@@ -15,10 +15,11 @@ from simulator.fast.numbers import numbers_of, structure_of
 from simulator.fast.program import BITS, Prepared, as_records, prepare
 from simulator.isa import UNIT_NAMES, Opcode, Records, UnitId, units_of
 from simulator.machines.systolic import SystolicMachine
+from simulator.numerics.library import address
 from simulator.trace import EVENT_DTYPE, SHIFT_DTYPE, STALL_DTYPE, Columns, Trace
 
 ENGINE = "fast"
-_BITS_ADDRESS = core.address(BITS)
+_BITS_ADDRESS = address(BITS)
 NEVER = -1  # the start of an instruction that has not started
 
 
@@ -80,7 +81,7 @@ def _run(machine: SystolicMachine, prepared: Prepared) -> Run:
     room = _room(prepared, tiles)
     stalls = np.empty(int(room.sum()), dtype=STALL_DTYPE)
     found = np.zeros(3, dtype=np.int64)
-    into = map(core.address, (events, shifts, stalls, room, found))
+    into = map(address, (events, shifts, stalls, room, found))
     outcome = Outcome(native.simulate(prepared.address, packed(machine), *into))
     if outcome == Outcome.NO_MEMORY:
         raise MemoryError("no memory for the queues of the fast engine")

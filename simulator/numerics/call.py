@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.numerics.core import Native, address
+from simulator.numerics.core import Native
 from simulator.numerics.encode import Words
+from simulator.numerics.library import address
 from simulator.numerics.signatures import Array
 
 

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simulator.errors import ConfigError
 from simulator.numerics import build
+from simulator.numerics.library import Prototypes, bound
 from simulator.numerics.tables import tables
 
 VARIABLE = "PULSETRAIN_NUMERICS"
@@ -29,7 +29,7 @@ NUMPY = "numpy"
 _CHOICES = (NUMPY, "baseline", "avx2", "avx512")
 
 _POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int
-_PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_PROTOTYPES: Prototypes = {
     "pulsetrain_source_hash": (ctypes.c_char_p, ()),
     "pulsetrain_variant": (ctypes.c_char_p, (_INT,)),
     "pulsetrain_select": (_INT, (ctypes.c_char_p,)),
@@ -43,15 +43,6 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-def address(array: Any) -> int:
-    """Where a contiguous array's elements lie, in a quarter of the time of
-    ``array.ctypes.data``."""
-    try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
-    except (TypeError, ValueError, BufferError):  # read-only or empty
-        return int(array.ctypes.data)
-
-
 class Native:
     """The loaded library.
 
@@ -60,10 +51,7 @@ class Native:
     """
 
     def __init__(self, path: Path) -> None:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _PROTOTYPES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+        library = bound(path, _PROTOTYPES)
         if library.pulsetrain_source_hash().decode() != build.source_hash():
             raise ConfigError(f"{path}: stale library, compiled from other sources; delete it")
         self.variants: tuple[str, ...] = tuple(_variants(library))

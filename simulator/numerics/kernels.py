@@ -15,7 +15,8 @@ import numpy.typing as npt
 from simulator.errors import ProgramError
 from simulator.numerics import encode, fallback
 from simulator.numerics.call import Call
-from simulator.numerics.core import Native, active, address
+from simulator.numerics.core import Native, active
+from simulator.numerics.library import address
 from simulator.numerics.prepared import prepare_elementwise, prepare_reduce
 from simulator.numerics.signatures import DATAFLOWS, STORAGE, Array, dtype_name
 

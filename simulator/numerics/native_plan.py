@@ -13,9 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from simulator.numerics import encode
-from simulator.numerics.core import Native, address
+from simulator.numerics.core import Native
 from simulator.numerics.fallback import canonical
 from simulator.numerics.fusion import Program, Stage, fuse, written
+from simulator.numerics.library import address
 from simulator.numerics.lowering import Lowering, Other
 from simulator.numerics.memory import allocate, place
 from simulator.numerics.protocols import GraphLike

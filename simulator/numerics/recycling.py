@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.numerics.core import address
+from simulator.numerics.library import address
 from simulator.numerics.memory import allocate
 from simulator.numerics.signatures import Array, Shape
 

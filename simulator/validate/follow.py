@@ -19,13 +19,14 @@ from simulator.errors import ProgramError
 from simulator.isa import Flag, Records, UnitId
 from simulator.machines.systolic import SystolicMachine
 from simulator.numerics import build
+from simulator.numerics.library import Prototypes, address, bound
 from simulator.program import Placement, Program, Space
 from simulator.timing import releases_at_swap
 from simulator.validate.placements import SPILL, extent
 from simulator.validate.tokens import MAX_OUTSTANDING_TOKENS
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
-_PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_PROTOTYPES: Prototypes = {
     "pulsetrain_follow_open": (_POINTER, (_POINTER,)),
     "pulsetrain_follow_write": (None, (_POINTER, _LONG, _LONG, _LONG)),
     "pulsetrain_follow_stored": (_INT, (_POINTER, _LONG, _LONG, _LONG)),
@@ -73,11 +74,9 @@ class Native:
     """The loaded library."""
 
     def __init__(self, path: Path) -> None:
-        library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in _PROTOTYPES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
-            setattr(self, name.removeprefix("pulsetrain_follow_"), function)
+        library = bound(path, _PROTOTYPES)
+        for name in _PROTOTYPES:
+            setattr(self, name.removeprefix("pulsetrain_follow_"), getattr(library, name))
 
     open: Any
     write: Any
@@ -98,11 +97,6 @@ def _load() -> Native | None:
 def native() -> Native | None:
     """The compiled part, or None where it could not be built."""
     return _load()
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    assert array.flags.c_contiguous
-    return int(array.ctypes.data)
 
 
 @final
@@ -126,7 +120,8 @@ class Follower:
             count_tokens,
             *(granules.get(space, 0) for space in Space),
         )
-        self._handle = native.open(_address(np.array(given, dtype=np.int64)))
+        numbers = np.array(given, dtype=np.int64)  # held during the call
+        self._handle = native.open(address(numbers))
         if self._handle is None:
             raise MemoryError("no memory to check the Program in")
         self._count_tokens = count_tokens
@@ -145,15 +140,15 @@ class Follower:
     def next(self, records: Records, regions: npt.NDArray[Any]) -> bool:
         """Follows the next stretch; ``regions`` count its instructions from 0. Whether all is well so far."""
         records, at = np.ascontiguousarray(records), np.zeros(1, dtype=np.int64)
-        stretch = (len(records), _address(records), len(regions), _address(regions))
-        self.fault = Fault(self._native.next(self._handle, *stretch, self._subs, _address(at)))
+        stretch = (len(records), address(records), len(regions), address(regions))
+        self.fault = Fault(self._native.next(self._handle, *stretch, self._subs, address(at)))
         self.at = int(at[0])
         return self._fine()
 
     def end(self, placements: tuple[Placement, ...]) -> bool:
         """After HALT. Whether tokens, tiles and results are as they should be."""
         most = np.zeros(len(UnitId), dtype=np.int64)
-        self.fault = Fault(self._native.end(self._handle, _address(self.outstanding), _address(most)))
+        self.fault = Fault(self._native.end(self._handle, address(self.outstanding), address(most)))
         if self.fault is Fault.NONE and self._count_tokens and most.max() > MAX_OUTSTANDING_TOKENS:
             self.fault = Fault.TOKENS_MANY
         if self.fault is Fault.NONE and not all(self._is_stored(placement) for placement in placements):
