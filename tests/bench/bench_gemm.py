@@ -71,5 +71,7 @@ def _sides(stored: str, m: int, k: int, n: int) -> tuple[Callable[[], Any], dict
             *half, transpose_a=transpose_a, transpose_b=transpose_b, rows=ROWS, dataflow=dataflow
         )
 
-    int8 = lambda: kernels.gemm_int8(*integers, transpose_a=transpose_a, transpose_b=transpose_b)  # noqa: E731
+    def int8() -> Any:
+        return kernels.gemm_int8(*integers, transpose_a=transpose_a, transpose_b=transpose_b)
+
     return (lambda: left @ right), {"ws": ordered("ws"), "os": ordered("os"), "int8": int8}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tests.support.machines import small_machine
 class Plain(Adapter):
     """Any array; only the model looks at it."""
 
-    inputs = {}  # noqa: RUF012
+    inputs: ClassVar = {}
 
     def __init__(
         self, dtype: str, dataflow: str, rows: int = 4, cols: int = 3, accumulates: bool = False

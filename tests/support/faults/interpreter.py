@@ -37,7 +37,9 @@ def one_base(patch: Patch) -> None:
 def ignore_strides(patch: Patch) -> None:
     lines = Memory.lines
 
-    def wrong(self: Memory, address: int, dtype: Any, rows: int, panels: int = 1, stride: int = 0, **options: Any) -> Any:  # noqa: E501  # fmt: skip
+    def wrong(
+        self: Memory, address: int, dtype: Any, rows: int, panels: int = 1, stride: int = 0, **options: Any
+    ) -> Any:
         return lines(self, address, dtype, rows, panels, rows, **options)
 
     patch.setattr(Memory, "lines", wrong)

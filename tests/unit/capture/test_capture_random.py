@@ -170,8 +170,10 @@ def test_random_programs(program: list[tuple[str, int, int, int, int]]) -> None:
             position = [0]
             expected = execute(kept, position, *copy.deepcopy(arguments))
 
-            def function(a: Any, b: Any, c: Any) -> Variables:
-                return execute(kept, position, a, b, c)  # noqa: B023
+            def function(
+                a: Any, b: Any, c: Any, kept: Any = kept, position: list[int] = position
+            ) -> Variables:
+                return execute(kept, position, a, b, c)
 
             try:
                 captured = capture(function, arguments, carry=())

@@ -123,7 +123,7 @@ def test_tpu_peak_matches_the_published_chip(name: str, units: int, tflops: floa
 def test_gpu_peak_matches_the_datasheet(name: str, dtype: str, mhz: float, tflops: float) -> None:
     machine = load_machine(name)
     assert isinstance(machine, SimtMachine)
-    peak = 2 * machine.peak_macs_per_cycle(dtype) * mhz / 1e6  # type: ignore[arg-type]
+    peak = 2 * machine.peak_macs_per_cycle(dtype) * mhz / 1e6
     assert peak == pytest.approx(tflops, rel=0.01)
 
 

@@ -44,7 +44,7 @@ def test_the_capacity_class(capacity: int, name: str, bounded: bool) -> None:
 
 
 def by_name(energy: object) -> dict[str, tuple[float, float]]:
-    return {part.name: (part.low_pj, part.high_pj) for part in energy.components}  # type: ignore[attr-defined]
+    return {part.name: (part.low_pj, part.high_pj) for part in energy.components}
 
 
 def test_systolic_energy_by_hand_at_7_nm(synthetic: ModuleType) -> None:

@@ -198,7 +198,7 @@ def test_refused_machines_and_use_after_the_end() -> None:
     one = np.ones((1, 1), np.float32)
     for rows, dataflow in ((0, "ws"), (True, "ws"), (4, "xs")):
         with pytest.raises(ConfigError):
-            emulate(abs, (one,), rows=rows, dataflow=dataflow)  # type: ignore[arg-type]
+            emulate(abs, (one,), rows=rows, dataflow=dataflow)
     kept: list[Any] = []
     emulate(kept.append, (one,), rows=4, dataflow="ws")
     with pytest.raises(CaptureError, match="outside of emulate"):

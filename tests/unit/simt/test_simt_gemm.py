@@ -27,7 +27,7 @@ NT = AlongK(True, True)
 def timing_of(
     machine: SimtMachine, tile: str, shape: GemmShape, dtype: str = "float32", splits: int = 1
 ) -> KernelTiming:
-    return gemm_timer(machine, dtype, NT).known(shape, COLD, tile, splits)  # type: ignore[arg-type]
+    return gemm_timer(machine, dtype, NT).known(shape, COLD, tile, splits)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_split_pays_for_its_sums(load) -> None:
 def test_the_parts_of_a_kernel_add_up_to_its_cycles(load) -> None:
     for name, dtype in (("a100_80", "bfloat16"), ("h100", "bfloat16"), ("v100", "float32")):
         for m, k, n in itertools.product((1, 300, 5000), repeat=3):
-            timer = gemm_timer(load(name), dtype, NT)  # type: ignore[arg-type]
+            timer = gemm_timer(load(name), dtype, NT)
             shape = GemmShape(m, k, n, 2, 2)
             timing = timer.fastest(shape, COLD)
             waves = sum(wave.repeats for wave in timing.waves)
@@ -193,7 +193,7 @@ def test_ampere_float32_takes_the_tile_that_its_library_believes_in(load) -> Non
 
 def test_tensor_cores_are_used_where_they_take_the_type(load) -> None:
     def pipe(name: str, dtype: str) -> str:
-        return catalogue(load(name), dtype)[0].pipe  # type: ignore[arg-type]
+        return catalogue(load(name), dtype)[0].pipe
 
     assert [pipe(name, "bfloat16") for name in ("p100", "v100", "a100_40", "h100")] == [
         "fma",
@@ -210,7 +210,7 @@ def test_tensor_cores_are_used_where_they_take_the_type(load) -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "int8"])
 def test_every_tile_of_a_catalogue_fits(load, name: str, dtype: str) -> None:
     gpu = load(name)
-    for placed in catalogue(gpu, dtype):  # type: ignore[arg-type]
+    for placed in catalogue(gpu, dtype):
         blocks = placed.occupancy.blocks
         assert blocks >= 1
         assert (

@@ -22,7 +22,7 @@ def streams(kernels: list[Kernel]) -> list[StreamKernel]:
 def test_each_operation_is_computed_once_and_after_its_operands(
     training_step: Graph, dtype: str, fused: bool
 ) -> None:
-    kernels = lower(training_step, dtype, fused)  # type: ignore[arg-type]
+    kernels = lower(training_step, dtype, fused)
     computed = [node for kernel in kernels for node in kernel.nodes]
     skipped = (*SOURCES, *VIEWS, *(("to_bfloat16",) if dtype == "float32" else ()))
     expected = [i for i, node in enumerate(training_step.nodes) if node.op not in skipped]
