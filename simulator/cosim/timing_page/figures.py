@@ -152,7 +152,7 @@ def output_stationary() -> str:
         *(drawn.signal(f"{unit}.left[{r}].valid", f"into PE row {r}: k =", steps) for r in range(4)),
         *(drawn.signal(f"{unit}.top[{c}].valid", f"into column {c}: k =", steps) for c in range(4)),
         Lane("sums"),
-        drawn.signal(f"{unit}.valid_o", "out, last row first:", 4),
+        drawn.signal(f"{unit}.valid_o", "lines out, in turn:", 4),
         drawn.signal("u_accumulators.last_valid", "accumulators write:", 4),
     ]
     return draw("Output-stationary: two tiles through a 4 x 4 array", lanes)
