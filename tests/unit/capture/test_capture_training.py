@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -215,7 +214,7 @@ def test_predict_reads_resident_parameters() -> None:
     assert_same(predict(params_of(WIDTHS), X), run(captured, (params_of(WIDTHS), X)))
 
 
-def test_capture_takes_milliseconds_and_can_be_read() -> None:
+def test_a_captured_step_can_be_read() -> None:
     def train_step(params: Any, state: Any, x: Any, y: Any, lr: float, t: int) -> Any:
         loss, grads = mlp_gradients(params, x, y)
         new = [
@@ -230,12 +229,7 @@ def test_capture_takes_milliseconds_and_can_be_read() -> None:
 
     params = params_of(WIDTHS)
     state = [{k: Moments(np.zeros_like(w), np.zeros_like(w)) for k, w in p.items()} for p in params]
-    durations = []
-    for _ in range(5):
-        start = time.perf_counter()
-        captured = capture(train_step, (params, state, X, Y, 0.1, 1))
-        durations.append(time.perf_counter() - start)
-    assert min(durations) < 0.1  # some 5 ms where nothing else runs
+    captured = capture(train_step, (params, state, X, Y, 0.1, 1))
     text = describe(captured.graph)
     assert "8 matmuls" in text
     assert "input params.0.w (resident)" in text
