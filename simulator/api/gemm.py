@@ -177,10 +177,13 @@ def _simt(machine: SimtMachine, m: int, k: int, n: int, transa: bool, transb: bo
         "simt",
         machine.name,
         {
-            "tile": str(kernel.tile),
+            "tile": kernel.tile,
+            "splits": kernel.splits,
             "blocks": kernel.blocks,
             "waves": kernel.waves,
             "occupancy": kernel.occupancy,
+            "l2_bytes": kernel.bytes_l2,
+            "dram_bytes": kernel.bytes_dram,
         },
     )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 REQUIRED = ("m", "k", "n")
 OPTIONAL = ("transa", "transb", "dtype")
 RESULTS = ("cycles", "time_us", "utilization", "bound")
+NOTES = {"tile": "  (columns x rows of C, as cuBLAS names it)", "splits": "  (cuts of k)"}
 
 
 @click.command()
@@ -134,6 +135,9 @@ def _show(result: GemmResult, options: dict[str, Any]) -> None:
         if cycles:
             click.echo(f"  stall        {reason}: {cycles:,} cycles")
     click.echo(f"  energy       {result.energy_pj / 1e6:,.3f} uJ")
+    for name, value in result.details.items():
+        shown = f"{value:,}" if isinstance(value, int) else value
+        click.echo(f"  {name.replace('_', ' '):<12} {shown}{NOTES.get(name, '')}")
 
 
 class Row(NamedTuple):
@@ -207,9 +211,10 @@ def _solve_table(
     try:
         with handle:
             writer = csv.writer(handle, lineterminator="\n")
-            writer.writerow([*columns, *RESULTS])
             for row in tqdm(rows, unit="GEMM", file=sys.stderr, disable=None, leave=False):
                 result = _solve_row(solver, row, options)
+                if not results:
+                    writer.writerow([*columns, *RESULTS, *result.details])
                 results.append(result)
                 writer.writerow(
                     [
@@ -218,6 +223,7 @@ def _solve_table(
                         f"{result.time_us:.6g}",
                         f"{result.utilization:.6g}",
                         result.bound,
+                        *result.details.values(),
                     ]
                 )
         # A temporary file is private; what is left has the rights of any new file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -77,7 +78,8 @@ def test_table_of_ten_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     rows = rows_of("out.csv")
     assert len(rows) == 10_000
-    columns = ["n", "transb", "k", "m", "dtype", "cycles", "time_us", "utilization", "bound"]
+    results = ["cycles", "time_us", "utilization", "bound", "instructions", "hbm_bytes"]
+    columns = ["n", "transb", "k", "m", "dtype", *results]
     assert list(rows[0]) == columns
     solved: dict[tuple[str, ...], list[str]] = {}
     for (m, k, n, transb, dtype), row in zip(given, rows, strict=True):
@@ -102,13 +104,20 @@ def test_table_on_a_gpu() -> None:
     assert (outcome.code, outcome.err) == (0, "")
     rows = rows_of("in.csv")
     assert [row["m"] for row in rows] == ["64", "128"] and all(float(row["time_us"]) > 0 for row in rows)
+    for row in rows:
+        alone = ("--shape", f"{row['m']},{row['k']},{row['n']}", "--transa", row["transa"])
+        details = json.loads(call("gemm", "--machine", "a100_40", *alone, "--json").out)
+        for name in ("tile", "splits", "blocks", "waves", "l2_bytes", "dram_bytes"):
+            assert row[name] == str(details[name])
 
 
 def test_table_is_readable_by_others_and_replaces() -> None:
     Path("in.csv").write_text("m,k,n\n1,1,1\n")
     Path("out.csv").write_text("old\n")
     assert call(*GEMM, "--csv", "in.csv", "--out", "out.csv").code == 0
-    assert Path("out.csv").read_bytes().startswith(b"m,k,n,cycles,time_us,utilization,bound\n1,1,1,")
+    assert Path("out.csv").read_bytes().startswith(
+        b"m,k,n,cycles,time_us,utilization,bound,instructions,hbm_bytes\n1,1,1,"
+    )
     plain = Path("plain.txt")
     plain.touch()
     assert Path("out.csv").stat().st_mode == plain.stat().st_mode
