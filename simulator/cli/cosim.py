@@ -28,7 +28,7 @@ MAX_WIDTH = 1 << 12  # of layers and batch; RTL simulation is slow
 @click.command()
 @machine_options("edge_8x8")
 @click.option("--inputs", type=click.IntRange(1, MAX_WIDTH), default=16, show_default=True, help="Features.")
-@click.option("--outputs", type=click.IntRange(1, MAX_WIDTH), default=4, show_default=True, help="Classes.")
+@click.option("--outputs", type=click.IntRange(2, MAX_WIDTH), default=4, show_default=True, help="Classes.")
 @workload_options
 @click.option("--dataflow", type=click.Choice(["ws", "os", "is"]), default=None)
 @click.option(

@@ -158,6 +158,7 @@ CASES: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "report over a file": (["run", "--out", "taken"], {"taken": "x"}, ["taken"]),
     "co-simulation without a batch": (["cosim", "--batch", "full"], {}, ["batch", "full"]),
     "co-simulation of no steps": (["cosim", "--steps", "0"], {}, ["--steps", "0"]),
+    "co-simulation of one class": (["cosim", "--outputs", "1"], {}, ["--outputs", "1"]),
     "waveform into nowhere": (["cosim", "--wave", "no/such/x.vcd"], {}, ["wave", "no/such"]),
     "co-simulation of a GPU": (["cosim", "--machine", "v100"], {}, ["v100", "systolic"]),
     "report nowhere": (["run", "--out", ""], {}, ["out = ''"]),
