@@ -180,7 +180,9 @@ def _images(path: Path) -> Array:
         raise ValueError(f"{path} holds no images: need bytes or floats in two dimensions or more")
     rows = images.reshape(len(images), math.prod(images.shape[1:]))
     if images.dtype.kind == "u":
-        return rows / np.float32(255.0)
+        pixels: Array = rows.astype(np.float32)  # apart, as a division of mixed types is slow
+        pixels /= np.float32(255.0)
+        return pixels
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused
         return rows.astype(np.float32)
 

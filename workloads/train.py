@@ -1,6 +1,6 @@
 """Training in plain NumPy: the reference curves, and the inputs of every step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 class History(NamedTuple):
-    """What a training run leaves behind."""
+    """What a training run leaves behind, of the epochs that it finished."""
 
     losses: list[float]  # per epoch: mean over its samples of the loss in their step
     accuracies: list[float]  # per epoch: on the test samples, after the epoch
@@ -78,8 +78,11 @@ def train_numpy(
     seed: int,
     initializer: str | Initializer = "he",
     dtype: DTypeLike = np.float32,
+    stop: Callable[[int], bool] = lambda epochs_done: False,
 ) -> History:
     """Trains in NumPy arithmetic of `dtype`, from the same float32 start and inputs for any.
+
+    `stop` is asked before every step whether the epochs done are enough.
 
     Raises: ValueError when the network does not fit the data set.
     """
@@ -92,14 +95,18 @@ def train_numpy(
     train_step, predict = make_train_step(config, optimizer), make_predict(config)
     test_x = dataset.test_x.astype(dtype)
     per_epoch = steps_per_epoch(len(dataset.train_x), batch)
-    losses, accuracies = [0.0] * epochs, [0.0] * epochs
+    losses, accuracies, total = [], [], 0.0
     for s in steps(config, dataset, epochs, batch, lr_schedule, seed):
+        if stop(s.epoch):
+            break
         x, y = s.x.astype(dtype), s.y.astype(dtype)
         masks = [mask.astype(dtype) for mask in s.masks]
         params, state, loss = train_step(params, state, x, y, masks, s.lr, s.t)
-        losses[s.epoch] += float(loss) * len(x) / len(dataset.train_x)
+        total += float(loss) * len(x) / len(dataset.train_x)
         if s.t % per_epoch == 0:
-            accuracies[s.epoch] = accuracy(predict(params, test_x), dataset.test_y)
+            losses.append(total)
+            accuracies.append(accuracy(predict(params, test_x), dataset.test_y))
+            total = 0.0
     return History(losses, accuracies, params, state)
 
 

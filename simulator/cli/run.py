@@ -6,7 +6,6 @@ import datetime
 import hashlib
 import shlex
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +21,16 @@ from simulator.cli.options import (
     machine_options,
     make_workload,
     one_line,
+    unfused_option,
     workload_options,
 )
+from simulator.cli.training import train_both
 from simulator.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulator.api.checks import CheckPlan
-    from simulator.api.training import StepInput, Training
+    from simulator.api.training import Training
     from simulator.machines.simt import SimtMachine
-    from simulator.machines.systolic import SystolicMachine
     from simulator.report import RunRecord
     from workloads.datasets import Dataset
 
@@ -53,6 +53,7 @@ SAMPLED_EVERY = 100
 @click.option(
     "--against", default="v100", show_default=True, metavar="SIMT|none", help="GPU to compare with."
 )
+@unfused_option
 @click.option(
     "--check",
     default=None,
@@ -69,6 +70,7 @@ def command(
     dataflow: str | None,
     engine: str,
     against: str,
+    unfused: bool,
     check: str | None,
     out: str,
     as_json: bool,
@@ -80,6 +82,8 @@ def command(
 
     systolic = load_systolic(machine, overrides, dataflow)
     simt = _load_simt(against)
+    if unfused and simt is None:
+        raise ConfigError("unfused: against = 'none' launches no kernels; a SIMT machine is needed")
     if not out:
         raise ConfigError("out = '': a folder is needed")
     check_folder(Path(out))
@@ -88,7 +92,6 @@ def command(
     workload = make_workload(data.features, data.classes, options)
     with one_line():
         train.check_fit(workload.config, data)
-        steps = train.steps_per_epoch(len(data.train_x), workload.batch) * epochs
     plan = _check_plan(check, workload, epochs * len(data.train_x))
     configuration = {
         **workload.described,
@@ -98,9 +101,11 @@ def command(
         "check": check or f"every {plan.every}",
         "engine": engine,
         "against": against,
+        "unfused": unfused,
         "machine": systolic.model_dump(mode="json", exclude={"sources"}),
     }
-    run, history = _train(systolic, workload, data, epochs, steps, plan, engine)
+    _note(f"training on the simulated {systolic.name} and, for comparison, in plain NumPy")
+    run, history = train_both(systolic, workload, data, epochs, plan, engine)
     if not run.steps:
         raise KeyboardInterrupt
     record = _record(run, history, data, workload, configuration, simt)
@@ -116,9 +121,11 @@ def command(
 
 def _digest(data: Dataset) -> str:
     """A hash of the samples, whatever they are called."""
+    import numpy as np
+
     digest = hashlib.sha256()
     for array in (data.train_x, data.train_y, data.test_x, data.test_y):
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 
@@ -146,70 +153,6 @@ def _check_plan(text: str | None, workload: Workload, samples: int) -> CheckPlan
     return CheckPlan(1 if macs <= MANY_MACS else SAMPLED_EVERY)
 
 
-def _inputs(workload: Workload, data: Dataset, epochs: int, steps: int) -> Iterator[StepInput]:
-    """What every step is given, in the order in which plain NumPy trains."""
-    from simulator.api.training import StepInput
-    from workloads import schedules, train
-
-    with one_line():
-        schedule = schedules.parse(workload.schedule, workload.lr, steps)
-    for step in train.steps(workload.config, data, epochs, workload.batch, schedule, workload.seed):
-        yield StepInput(step.epoch, len(step.x), (step.x, step.y, step.masks, step.lr, step.t))
-
-
-def _train(
-    machine: SystolicMachine,
-    workload: Workload,
-    data: Dataset,
-    epochs: int,
-    steps: int,
-    plan: CheckPlan,
-    engine: str,
-) -> tuple[Training, Any]:
-    import numpy as np
-    from tqdm import tqdm
-
-    from simulator.api.training import Evaluation
-    from simulator.api.training import train as train_on_machine
-    from workloads import mlp, schedules, train
-
-    params = train.initial_params(workload.config, workload.initializer, workload.seed)
-    state = mlp.init_state(workload.optimizer, params)
-    with one_line():
-        schedule = schedules.parse(workload.schedule, workload.lr, steps)
-    _note(f"training on the simulated {machine.name}")
-    with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
-
-        def progress(item: StepInput, loss: float) -> None:
-            bar.set_postfix_str(f"epoch {item.epoch + 1}, loss {loss:.4f}", refresh=False)
-            bar.update()
-
-        run = train_on_machine(
-            mlp.make_train_step(workload.config, workload.optimizer),
-            params,
-            state,
-            _inputs(workload, data, epochs, steps),
-            machine,
-            evaluation=Evaluation(mlp.make_predict(workload.config), data.test_x, data.test_y),
-            check=plan,
-            engine=engine,
-            progress=progress,
-        )
-    _note("training the same network in plain NumPy, for comparison")
-    with np.errstate(all="ignore"):  # a run that diverges shows it in its curve
-        history = train.train_numpy(
-            workload.config,
-            workload.optimizer,
-            data,
-            max(1, len(run.epochs)) if run.interrupted else epochs,
-            workload.batch,
-            schedule,
-            workload.seed,
-            workload.initializer,
-        )
-    return run, history
-
-
 def _note(text: str) -> None:
     if sys.stderr.isatty():
         click.echo(text, err=True)
@@ -234,6 +177,7 @@ def _record(
         command=shlex.join(["pulsetrain", *_arguments()]),
         numpy_curve=curve("NumPy float32", history.losses, history.accuracies),
         against=simt,
+        fused=not configuration["unfused"],
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

@@ -107,7 +107,7 @@ def _compile_with(compiler: list[str], library: Path, objects: Path) -> None:
 
 
 def build(directory: Path) -> Path:
-    """Builds the library into ``directory``, unless it is there; older ones are removed.
+    """Builds the library into ``directory``, unless it is there; those of other sources stay.
 
     Raises:
         BuildError: no compiler, or the last compiler's first error.

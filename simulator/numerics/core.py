@@ -178,7 +178,7 @@ def threads() -> int:
 
 @contextmanager
 def forced(name: str, threads: int | None = None) -> Iterator[None]:
-    """Computes with one backend inside a ``with`` block (for tests; the whole process is switched).
+    """Computes with one backend inside a ``with`` block (the whole process is switched).
 
     Raises:
         ConfigError: this machine does not have it.

@@ -22,6 +22,8 @@ _TINY = 2.0**-149  # the smallest float32
 # From here on a float32 sum rounds to infinity.
 _LIMIT = 2.0**128 - 2.0**103
 _MANTISSA = {"float32": 23, "bfloat16": 7}
+# A float64's exponent, in place; those of the smallest and the largest normal float32.
+_EXPONENT, _LOWEST, _HIGHEST = 0x7FF << 52, (1023 - 126) << 52, (1023 + 127) << 52
 
 # Half an ulp is one correct rounding; a table function's stated error is against the correctly
 # rounded result, which is itself half an ulp from the true one.
@@ -35,6 +37,7 @@ def _where(condition: Float64, x: Float64, y: Float64) -> Float64:
     return np.where(condition != 0.0, x, y)
 
 
+# Written out here once more: what checks the kernels shares none of their tables.
 _ELEMENTWISE: Mapping[str, Callable[..., Array]] = {
     "copy": lambda x: x,
     "negative": np.negative,
@@ -126,9 +129,9 @@ def _wrapped(value: Float64) -> Float64:
 
 def _ulp(value: Float64, mantissa: int) -> Float64:
     """The spacing of the type's numbers around ``value``, gradual underflow included."""
-    _, above = np.frexp(value)  # |value| is in [2^(above - 1), 2^above)
-    exponent = np.clip(np.where(value == 0.0, -126, above - 1), -126, 127)
-    spacing: Float64 = np.ldexp(1.0, exponent - mantissa)
+    # From the exponent's bits: np.frexp and np.ldexp take five times as long.
+    exponent = np.clip(value.view(np.int64) & _EXPONENT, _LOWEST, _HIGHEST)
+    spacing: Float64 = (exponent - (mantissa << 52)).view(np.float64)
     return spacing
 
 

@@ -144,13 +144,15 @@ def _multiply(a: Array, b: Array, transpose_a: bool, transpose_b: bool, tile: in
         b, transpose_b = b.T, not transpose_b
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     out = np.empty((m, n), np.int32 if integers else np.float32)
-    product = encode.Product(m, n, k, transpose_a, transpose_b, 0 if chain else tile, integers)
-    _product(native, product)(a, b, out)
+    _product(native, m, n, k, transpose_a, transpose_b, 0 if chain else tile, integers)(a, b, out)
     return out
 
 
 @lru_cache(maxsize=4096)
-def _product(native: Native, product: encode.Product) -> Call:
+def _product(
+    native: Native, m: int, n: int, k: int, transpose_a: bool, transpose_b: bool, tile: int, integers: bool
+) -> Call:
+    product = encode.Product(m, n, k, transpose_a, transpose_b, tile, integers)
     return Call(native, [encode.multiply(0, 1, 2, product)])
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from simulator.numerics import build
+
+Native = TypeVar("Native")
 Prototypes = Mapping[str, tuple[Any, tuple[Any, ...]]]  # of a function: its result, its arguments
 
 
@@ -22,6 +25,14 @@ def bound(path: Path, prototypes: Prototypes) -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
+
+
+def loaded(native: Callable[[Path], Native]) -> tuple[Native | None, str]:
+    """What ``native`` makes of the library; where there is none, None and why."""
+    try:
+        return native(build.find_or_build()), ""
+    except (build.BuildError, OSError, AttributeError) as error:
+        return None, str(error)
 
 
 def address(array: Any) -> int:

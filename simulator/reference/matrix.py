@@ -43,8 +43,10 @@ def fma_chains(a: Array, b: Array) -> Array:
     Shapes: a [tiles, k, m], b [tiles, k, n] -> float32 [tiles, m, n].
     """
     s = np.zeros((a.shape[0], a.shape[2], b.shape[2]), np.float32)
+    products = np.empty(s.shape, np.result_type(a, b))
     for k in range(a.shape[1]):
-        s = (a[:, k, :, None] * b[:, k, None, :] + s).astype(np.float32, copy=False)
+        np.multiply(a[:, k, :, None], b[:, k, None, :], out=products)
+        np.add(products, s, out=s, casting="same_kind")
     return s
 
 

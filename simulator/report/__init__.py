@@ -19,7 +19,7 @@ from simulator.report.record import (
     SimtStep,
 )
 from simulator.report.results import PAGE, results, results_json
-from simulator.report.style import DARK, LIGHT, render
+from simulator.report.style import DARK, LIGHT, recolored, render
 from simulator.report.tables import operations_csv, traffic_csv, units_csv
 
 __all__ = [
@@ -61,11 +61,12 @@ def report_files(record: RunRecord, max_slices: int = MAX_SLICES) -> dict[str, b
     files["timeline.json"] = trace.data
     inline: dict[str, dict[str, bytes]] = {}
     for figure in FIGURES:
-        light = render(partial(figure.draw, record), LIGHT, ("svg", "png"))
-        dark = render(partial(figure.draw, record), DARK, ("svg",))
+        draw = partial(figure.draw, record)
+        light = render(draw, LIGHT, ("svg", "png"))
+        dark = recolored(light["svg"], LIGHT, DARK) or render(draw, DARK, ("svg",))["svg"]
         for kind, data in light.items():
             files[f"figures/{figure.name}.{kind}"] = data
-        inline[figure.name] = {"light": light["svg"], "dark": dark["svg"]}
+        inline[figure.name] = {"light": light["svg"], "dark": dark}
     files[PAGE] = page_html(record, trace, inline)
     return files
 

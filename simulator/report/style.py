@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import BytesIO
 from typing import Any
 
@@ -13,6 +14,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
 from simulator.trace import Stall
@@ -84,7 +86,6 @@ def drawing(theme: Theme) -> Iterator[None]:
             "axes.titlecolor": theme.text,
             "axes.linewidth": 0.8,
             "figure.facecolor": theme.background,
-            "figure.constrained_layout.use": True,
             "grid.color": theme.grid,
             "grid.linewidth": 0.8,
             "legend.frameon": False,
@@ -133,7 +134,17 @@ def render(draw: Callable[[Theme], Figure], theme: Theme, kinds: tuple[str, ...]
     """The bytes of a figure as ``svg`` and ``png``."""
     with drawing(theme):
         figure = draw(theme)
+        ConstrainedLayoutEngine().execute(figure)  # once: a figure with an engine is laid out by every save
         return {kind: _save(figure, kind) for kind in kinds}
+
+
+def recolored(svg: bytes, theme: Theme, into: Theme) -> bytes | None:
+    """An SVG drawn in one theme as it would be drawn in another; None where a part of it is pixels."""
+    if b"<image" in svg:
+        return None
+    names = [field.name for field in fields(Theme) if field.name != "name"]
+    colors = {getattr(theme, name).encode(): getattr(into, name).encode() for name in names}
+    return re.sub(rb"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), svg)
 
 
 def _save(figure: Figure, kind: str) -> bytes:

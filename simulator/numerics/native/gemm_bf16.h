@@ -16,6 +16,9 @@
 /* Depth of a packed block. Every block is one more pass over C, so it is as deep as lets ROWS * DEPTH floats of
  * A and a B panel of NR * DEPTH stay in the second-level cache. */
 #define DEPTH 512
+/* Of so few rows that packing a B panel takes as long as using it: it stays in the first-level cache. */
+#define SHALLOW 128
+#define SHALLOW_ROWS (4 * MR)
 /* Rows of A packed at a time. */
 #define ROWS 256
 
@@ -157,8 +160,10 @@ static void pack_b(const uint16_t *from, ptrdiff_t stride, int along, ptrdiff_t 
         PACK_ACROSS(VW)(from, stride, lanes, width, depth, panel);
     else if (width == NR)
         pack_along(from, stride, lanes, NR, depth, panel);
+    else if (width == 2 * VW)
+        pack_along(from, stride, lanes, 2 * VW, depth, panel);
     else
-        pack_along(from, stride, lanes, width, depth, panel);
+        pack_along(from, stride, lanes, VW, depth, panel);
 }
 
 /* ---- the register block ---- */
@@ -266,9 +271,10 @@ static void run_block(struct pass pass, const float *a, const float *b, float *c
 /* Steps of k that are packed at a time: whole tiles, since a tile's sum is not kept between passes. */
 static ptrdiff_t packed_depth(const struct gemm *g)
 {
+    ptrdiff_t depth = g->m > SHALLOW_ROWS || g->transpose_b ? DEPTH : SHALLOW;
     if (g->chain)
-        return smaller(g->k, DEPTH);
-    ptrdiff_t tiles = g->tile < DEPTH ? DEPTH / g->tile : 1;
+        return smaller(g->k, depth);
+    ptrdiff_t tiles = g->tile < depth ? depth / g->tile : 1;
     return smaller(g->k, tiles * g->tile);
 }
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tqdm
+from threadpoolctl import threadpool_info
 
+from simulator.numerics import core
 from tests.support.command import Outcome, call, without_figures, without_report
+from workloads import train
 
 RUN = (
     *("run", "--machine", "edge_8x8", "--dataset", "synthetic:samples=40,features=6,classes=3"),
@@ -116,6 +121,15 @@ def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(*RUN, "--json", "--against", "h100").json["simt"]["machine"] == "h100"
 
 
+def test_kernels_of_the_gpu_are_fused_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_report(monkeypatch)
+    fused, unfused = (call(*RUN, *options, "--json").json for options in ((), ("--unfused",)))
+    assert unfused["simt"]["time_us"] > 1.5 * fused["simt"]["time_us"]
+    assert unfused["simt"]["utilization"] < fused["simt"]["utilization"]
+    assert "--unfused" in unfused["command"] and "--unfused" not in fused["command"]
+    assert unfused["cycles"] == fused["cycles"]
+
+
 def test_a_run_that_diverges_says_so_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     without_figures(monkeypatch)
     outcome = call(*RUN, "--json", "--optimizer", "sgd", "--lr", "1e30")
@@ -131,6 +145,27 @@ def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert quiet.err == ""
     assert "step" in shown.err and "\r" in shown.err
     assert {**quiet.json, "created": ""} == {**shown.json, "created": ""}
+
+
+def test_numerics_and_blas_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_report(monkeypatch)
+    update, seen = tqdm.tqdm.update, set()
+
+    def counts() -> tuple[int, ...]:
+        blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+        return core.threads(), *blas
+
+    def looks(self: Any, n: float | None = 1) -> bool | None:
+        seen.add(counts())
+        shown: bool | None = update(self, n)
+        return shown
+
+    monkeypatch.setattr(tqdm.tqdm, "update", looks)
+    with core.forced(core.active_name(), 5):
+        before = counts()
+        assert call(*RUN).code == 0
+        assert counts() == before and before[0] == 5
+    assert seen == {(3, 2)}
 
 
 def test_an_older_report_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,11 +235,64 @@ def test_interrupt_leaves_what_is_finished(
 
 
 def test_interrupt_before_the_first_step_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*arguments: Any) -> None:
+    """Nor does NumPy go on with the first of its epochs."""
+
+    def interrupted(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workloads.train.train_numpy", interrupted)
-    check_interrupted(call(*RUN))
+    monkeypatch.setattr("simulator.api.training.build_step", interrupted)
+    check_interrupted(call(*RUN, "--epochs", "1000000"))
+    assert not Path("report").exists()
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_numpy_has_the_epochs_of_an_interrupted_machine(ahead: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was behind when the machine was interrupted, or ahead."""
+    without_figures(monkeypatch)
+    whole = call(*RUN, "--json").json["curves"][1]
+    interrupt_after(9, monkeypatch)
+    train_numpy, done = train.train_numpy, threading.Event()
+
+    def waits(*arguments: Any, stop: Callable[[int], bool], **options: Any) -> train.History:
+        if ahead:
+            found = train_numpy(*arguments, **options)
+            done.set()
+            return found
+        assert done.wait(60)
+        return train_numpy(*arguments, stop=stop, **options)
+
+    def steps(*arguments: Any) -> Iterator[train.Step]:
+        if ahead:
+            assert threading.current_thread() is not threading.main_thread() or done.wait(60)
+        yield from train_steps(*arguments)
+
+    update = tqdm.tqdm.update
+
+    def tells(self: Any, n: float | None = 1) -> bool | None:
+        try:
+            return update(self, n)
+        except KeyboardInterrupt:
+            done.set()
+            raise
+
+    train_steps = train.steps
+    monkeypatch.setattr(tqdm.tqdm, "update", tells)
+    monkeypatch.setattr(train, "train_numpy", waits)
+    monkeypatch.setattr(train, "steps", steps)
+    check_interrupted(call(*RUN, "--json"))
+    simulated, numpy = results()["curves"]
+    assert len(simulated["loss"]) == 2
+    assert (numpy["loss"], numpy["accuracy"]) == (whole["loss"][:2], whole["accuracy"][:2])
+
+
+def test_what_the_machine_cannot_do_ends_both_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.py").write_text(
+        "import numpy as np\n\n\nclass Cubes:\n"
+        "    init = staticmethod(np.zeros_like)\n\n"
+        "    @staticmethod\n    def update(w, g, v, lr, t):\n        return w - lr * g**3, v\n"
+    )
+    outcome = call(*RUN, "--optimizer", "mine.py:Cubes", "--lr", "0.1", "--epochs", "1000000")
+    assert outcome.code == 2 and "mine.py" in outcome.err and outcome.err.count("\n") == 1
     assert not Path("report").exists()
 
 

@@ -184,13 +184,20 @@ def test_what_cannot_be_multiplied_is_refused(backend):
             wrong()
 
 
+INT8_SHAPES = [
+    *((1, 1, 1), (5, 7, 3), (9, 65, 49), (16, 66, 48), (17, 67, 97), (128, 33, 10)),
+    *((530, 600, 50), (9, 4101, 49)),
+]
+
+
 @pytest.mark.parametrize("flags", FLAGS, ids=str)
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (9, 65, 49), (128, 33, 10), (530, 600, 50)], ids=str)
+@pytest.mark.parametrize("shape", INT8_SHAPES, ids=str)
 def test_int8_equals_integers(backend, flags, shape):
+    """Ragged words, lanes, blocks and packed depths; the largest of either sign among the operands."""
     m, k, n = shape
     rng = np.random.default_rng(8)
-    a, b = (rng.integers(-128, 128, s).astype(np.int8) for s in ((m, k), (k, n)))
-    want = a.astype(np.int64) @ b.astype(np.int64)
+    a, b = (rng.choice([-128, -127, -1, 0, 1, 90, 127], s).astype(np.int8) for s in ((m, k), (k, n)))
+    want = (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
     got = kernels.gemm_int8(
         stored(a, flags[0]), stored(b, flags[1]), transpose_a=flags[0], transpose_b=flags[1]
     )

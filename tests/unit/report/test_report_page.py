@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,7 +16,7 @@ from simulator.report import formats as f
 from simulator.report.figures import FIGURES, learning
 from simulator.report.page import page_html
 from simulator.report.perfetto import timeline
-from simulator.report.style import LIGHT, drawing
+from simulator.report.style import DARK, LIGHT, drawing, recolored, render
 
 VOID = {"meta", "link", "img", "source", "br", "hr", "input"}
 
@@ -162,6 +163,23 @@ def test_a_diverged_run_says_so(record: RunRecord, lost: float) -> None:
     assert "bits still match" not in wrong.lower() and "Checks failed, the network diverged: " in wrong
 
 
+def without_names(svg: bytes) -> bytes:
+    """With the ids, which matplotlib derives from colours too, numbered."""
+    ids = re.findall(rb'\bid="([^"]+)"', svg)
+    numbers = {name: b"%d" % number for number, name in enumerate(ids)}
+    return re.sub(rb'(\bid="|\bhref="#|url\(#)([^")]+)', lambda at: at[1] + numbers[at[2]], svg)
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_a_recolored_figure_is_the_one_drawn_in_the_other_colors(record: RunRecord, figure: Any) -> None:
+    bright, dark = (render(partial(figure.draw, record), theme, ("svg",))["svg"] for theme in (LIGHT, DARK))
+    found = recolored(bright, LIGHT, DARK)
+    if found is None:  # only this one has pixels
+        assert figure.name == "timeline"
+    else:
+        assert without_names(found) == without_names(dark) != without_names(bright)
+
+
 def words(record: RunRecord) -> list[str]:
     with drawing(LIGHT):
         return [text.get_text() for text in learning.draw(record, LIGHT).axes[0].texts]
@@ -229,3 +247,10 @@ def test_slower_is_said_as_slower(record: RunRecord) -> None:
 )  # fmt: skip
 def test_formats(text: str, expected: str) -> None:
     assert text == expected
+
+
+def test_page_says_how_the_gpu_launches_what_the_core_computes(record: RunRecord) -> None:
+    assert "runs the optimizer&#39;s update as one fused kernel, the core as separate" in light(record)
+    assert record.simt is not None
+    unfused = replace(record, simt=replace(record.simt, fused=False))
+    assert "h200 launches a kernel for every operation, the core runs them as separate" in light(unfused)

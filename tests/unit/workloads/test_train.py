@@ -79,6 +79,20 @@ def test_training_is_the_step_over_these_inputs():
     assert history.losses == pytest.approx([total / 48 for total in sums])
 
 
+def test_a_stopped_training_leaves_the_epochs_that_it_finished():
+    dataset, network, sgd = load(SMALL), MLP((8, 5, 3)), optimizers.SGD()
+    asked = []
+
+    def stop(done: int) -> bool:
+        asked.append(done)
+        return len(asked) > 8  # in the middle of the third epoch: three steps are one
+
+    whole = train_numpy(network, sgd, dataset, 4, 20, Constant(0.1), 4)
+    short = train_numpy(network, sgd, dataset, 4, 20, Constant(0.1), 4, stop=stop)
+    assert asked == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert (short.losses, short.accuracies) == (whole.losses[:2], whole.accuracies[:2])
+
+
 def test_float64_starts_from_the_same_point_and_stays_close():
     dataset, network, adam = load(SMALL), MLP((8, 5, 3)), optimizers.Adam()
     single = train_numpy(network, adam, dataset, 3, 20, Constant(0.01), seed=4)
