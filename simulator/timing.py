@@ -7,8 +7,8 @@ none of them. The compiled recurrence repeats them for speed (``simulator/fast/n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,8 @@ _ITERATIVE = {
 }
 
 
+_STORE: Final = int(Opcode.STORE)  # LOAD is below it, all others above
+_ITERATES: Final = [int(function) for function in _ITERATIVE]
 _PLAIN: Final = len(Function)  # any function that is none of these
 _REDUCES: Final = np.array([function in REDUCING for function in (*Function, _PLAIN)])
 
@@ -62,6 +64,9 @@ class InstructionTimes(NamedTuple):
 
     occupancy: Cycles
     latency: Cycles
+
+
+_OfOpcode = InstructionTimes | tuple[int, int]  # the same for all its instructions
 
 
 class ArrayTimes(NamedTuple):
@@ -119,9 +124,14 @@ def instruction_times(machine: SystolicMachine, records: Records) -> Instruction
     opcodes = records["opcode"]
     occupancy = np.ones(len(records), dtype=np.int64)
     latency = np.ones_like(occupancy)
-    for opcode in np.flatnonzero(np.bincount(opcodes)).tolist():
-        chosen = np.flatnonzero(opcodes == opcode)
-        occupancy[chosen], latency[chosen] = _BY_OPCODE[Opcode(opcode)](machine, records[chosen])
+    found = np.bincount(opcodes, minlength=len(Opcode)).tolist()
+    if found[Opcode.LOAD] or found[Opcode.STORE]:
+        chosen = (opcodes <= _STORE).nonzero()[0]
+        occupancy[chosen], latency[chosen] = _transfer(machine, records[chosen])
+    for opcode, times in _BY_OPCODE.items():
+        if found[opcode]:
+            chosen = (opcodes == opcode).nonzero()[0]
+            occupancy[chosen], latency[chosen] = times(machine, records[chosen])
     return InstructionTimes(occupancy, latency)
 
 
@@ -134,8 +144,11 @@ def transfer_bytes(machine: SystolicMachine, records: Records) -> Cycles:
 
 def _transfer_cycles(machine: SystolicMachine, records: Records, to_host: npt.NDArray[np.bool_]) -> Cycles:
     host, hbm = machine.host_link.bytes_per_cycle, machine.hbm.bytes_per_cycle
-    numerator = np.where(to_host, host.numerator, hbm.numerator)
-    denominator = np.where(to_host, host.denominator, hbm.denominator)
+    numerator: Any = hbm.numerator
+    denominator: Any = hbm.denominator
+    if to_host.any():
+        numerator = np.where(to_host, host.numerator, numerator)
+        denominator = np.where(to_host, host.denominator, denominator)
     # Cut in two: the bytes times the denominator could take more than 64 bits.
     whole, rest = np.divmod(transfer_bytes(machine, records), numerator)
     if (longest := (whole.astype(np.float64) * denominator).max()) > MOST_CYCLES:
@@ -144,24 +157,21 @@ def _transfer_cycles(machine: SystolicMachine, records: Records, to_host: npt.ND
     return cycles
 
 
-def _load(machine: SystolicMachine, records: Records) -> InstructionTimes:
+def _transfer(machine: SystolicMachine, records: Records) -> InstructionTimes:
+    """LOAD and STORE."""
     to_host = (records["flags"] & int(Flag.HOST)) != 0
     occupancy = _transfer_cycles(machine, records, to_host)
-    latency = np.where(to_host, machine.host_link.latency_cycles, machine.hbm.latency_cycles)
-    # Never earlier than the first beat of a STORE requested in the same cycle: it must see those before it.
-    latency = np.maximum(latency, machine.unified_buffer.read_latency_cycles)
+    read = machine.unified_buffer.read_latency_cycles
+    # A LOAD is never earlier than the first beat of a STORE requested in the same cycle: it must see those
+    # before it.
+    host, hbm = (max(memory.latency_cycles, read) for memory in (machine.host_link, machine.hbm))
+    latency = np.where(records["opcode"] == _STORE, read, np.where(to_host, host, hbm))
     return InstructionTimes(occupancy, occupancy + latency)
 
 
-def _store(machine: SystolicMachine, records: Records) -> InstructionTimes:
-    to_host = (records["flags"] & int(Flag.HOST)) != 0
-    occupancy = _transfer_cycles(machine, records, to_host)
-    return InstructionTimes(occupancy, occupancy + machine.unified_buffer.read_latency_cycles)
-
-
-def _wload(machine: SystolicMachine, records: Records) -> InstructionTimes:
-    occupancy = np.full(len(records), machine.matrix_unit.rows, dtype=np.int64)
-    return InstructionTimes(occupancy, occupancy + machine.unified_buffer.read_latency_cycles)
+def _wload(machine: SystolicMachine, records: Records) -> tuple[int, int]:
+    rows = machine.matrix_unit.rows
+    return rows, rows + machine.unified_buffer.read_latency_cycles
 
 
 def _matmul(machine: SystolicMachine, records: Records) -> InstructionTimes:
@@ -175,9 +185,9 @@ def _matmul(machine: SystolicMachine, records: Records) -> InstructionTimes:
     return InstructionTimes(rows, array.operand + rows - 1 + after_last_row)
 
 
-def _drain(machine: SystolicMachine, records: Records) -> InstructionTimes:
-    occupancy = np.full(len(records), machine.matrix_unit.rows, dtype=np.int64)
-    return InstructionTimes(occupancy, occupancy - 1 + machine.accumulators.adder_latency_cycles)
+def _drain(machine: SystolicMachine, records: Records) -> tuple[int, int]:
+    rows = machine.matrix_unit.rows
+    return rows, rows - 1 + machine.accumulators.adder_latency_cycles
 
 
 def _transpose(machine: SystolicMachine, records: Records) -> InstructionTimes:
@@ -191,29 +201,22 @@ def _vec(machine: SystolicMachine, records: Records) -> InstructionTimes:
     rows, panels = records["rows"].astype(np.int64), records["panels"].astype(np.int64)
     functions = np.minimum(records["function"], _PLAIN)
     interval, write = np.ones(_PLAIN + 1, np.int64), np.full(_PLAIN + 1, unit.alu_latency_cycles)
-    for function, field in _ITERATIVE.items():
-        interval[function], write[function] = getattr(unit, field), ITERATIVE_WRITE
+    interval[_ITERATES] = [getattr(unit, field) for field in _ITERATIVE.values()]
+    write[_ITERATES] = ITERATIVE_WRITE
     read = machine.unified_buffer.read_latency_cycles
     latency = read + rows * panels * beats * interval[functions] + write[functions]
     # A reduction's next row needs the sum so far: a row takes the adder's latency, or its beats if they
     # are more.
-    reduction = read + panels * (rows * max(beats, unit.alu_latency_cycles) + beats)
-    latency = np.where(_REDUCES[functions], reduction, latency)
+    if (reduces := _REDUCES[functions]).any():
+        reduction = read + panels * (rows * max(beats, unit.alu_latency_cycles) + beats)
+        latency = np.where(reduces, reduction, latency)
     return InstructionTimes(latency, latency)  # the next instruction waits for the last write
 
 
-def _halt(machine: SystolicMachine, records: Records) -> InstructionTimes:
-    one = np.ones(len(records), dtype=np.int64)
-    return InstructionTimes(one, one)
-
-
-_BY_OPCODE = {
-    Opcode.LOAD: _load,
-    Opcode.STORE: _store,
+_BY_OPCODE: Final[Mapping[Opcode, Callable[[SystolicMachine, Records], _OfOpcode]]] = {
     Opcode.WLOAD: _wload,
     Opcode.MATMUL: _matmul,
     Opcode.DRAIN: _drain,
     Opcode.TRANSPOSE: _transpose,
     Opcode.VEC: _vec,
-    Opcode.HALT: _halt,
-}
+}  # HALT takes a cycle

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.api.engines import ENGINES, time_program
 from simulator.api.gemm import GemmResult, gemm, gemm_scalesim
+from simulator.api.gemms import GemmCycles, gemm_cycles
 from simulator.machines.loader import list_presets, load_machine
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ __all__ = [
     "CheckPlan",
     "Checks",
     "Evaluation",
+    "GemmCycles",
     "GemmResult",
     "Step",
     "StepInput",
     "Training",
     "build_step",
     "gemm",
+    "gemm_cycles",
     "gemm_scalesim",
     "list_presets",
     "load_machine",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from simulator import fast, systolic
-from simulator.errors import CheckError, DeadlockError, OutOfDomain
+from simulator.errors import CheckError, DeadlockError
+from simulator.machines.arguments import check_choice, check_systolic
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program
 from simulator.trace import Trace
@@ -52,10 +53,11 @@ def time_program(machine: SystolicMachine, program: Program, engine: str = "even
     """What happens when ``machine`` executes a Program, in cycles.
 
     Raises:
-        OutOfDomain: there is no such engine, or it cannot time this Program exactly.
+        ConfigError: the machine is not systolic, or there is no such engine.
+        OutOfDomain: the engine cannot time this Program exactly.
         DeadlockError: the instructions cannot all be executed.
         CheckError: the RTL and the model disagree.
     """
-    if engine not in ENGINES:
-        raise OutOfDomain(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
+    check_systolic(machine)
+    check_choice("engine", engine, ENGINES)
     return ENGINES[engine](machine, program)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
-from simulator.api.engines import time_program
+from simulator.api.engines import ENGINES, time_program
 from simulator.api.step import validate_compiled
 from simulator.api.timed import Timed, is_long, time_in_parts
 from simulator.compiler import compile_graph
@@ -20,6 +20,14 @@ from simulator.energy import simt_energy, systolic_energy
 from simulator.errors import ConfigError
 from simulator.graph import Graph, Node
 from simulator.isa import Opcode
+from simulator.machines.arguments import (
+    check_choice,
+    check_flag,
+    check_machine,
+    check_systolic,
+    checked_size,
+    given,
+)
 from simulator.machines.simt import SimtMachine
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics import measure
@@ -30,7 +38,6 @@ from simulator.trace import Trace
 
 SYSTOLIC_TYPES = ("bfloat16", "int8")
 SIMT_TYPES = ("bfloat16", "float16", "float32", "int8")
-MAX_DIMENSION = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,11 @@ def gemm_graph(m: int, k: int, n: int, transa: bool, transb: bool, dtype: str) -
     return Graph(nodes, {"a": 0, "b": 1}, {"c": 2}, resident=frozenset({"a", "b", "c"}), name="gemm")
 
 
-def check_shape(m: int, k: int, n: int) -> None:
+def checked_shape(m: Any, k: Any, n: Any) -> tuple[int, int, int]:
     """Raises:
-    ConfigError: a dimension is not from 1 to ``MAX_DIMENSION``.
+    ConfigError: a dimension is not an integer from 1 to 2^20.
     """
-    for name, size in (("m", m), ("k", k), ("n", n)):
-        if not 1 <= size <= MAX_DIMENSION:
-            raise ConfigError(f"shape: {name} = {size}; an integer from 1 to {MAX_DIMENSION} is allowed")
+    return checked_size("m", m), checked_size("k", k), checked_size("n", n)
 
 
 def gemm(
@@ -96,22 +101,30 @@ def gemm(
     transa: bool = False,
     transb: bool = False,
     dtype: str = "bfloat16",
-    engine: str = "event",
+    engine: str | None = None,
 ) -> GemmResult:
     """Time, utilization and energy of one GEMM. ``transa``, ``transb``: the operand is stored transposed.
 
     On a systolic core operands come from HBM and the result goes back there. An array whose sizes are not
-    powers of two is timed alone, its operands laid out as it wants them (no transposes).
+    powers of two is timed alone, its operands laid out as it wants them (no transposes). ``engine`` is
+    ``event`` unless it is given; a SIMT machine has one model and takes none.
 
     Raises:
-        ConfigError: a size or data type that the machine does not have.
+        ConfigError: an argument that is none, or that the machine does not have.
         CompileError: the GEMM does not fit the machine.
     """
-    check_shape(m, k, n)
+    check_machine(machine, SystolicMachine, SimtMachine)
+    m, k, n = checked_shape(m, k, n)
+    check_flag("transa", transa)
+    check_flag("transb", transb)
     if isinstance(machine, SimtMachine):
+        if engine is not None:
+            raise ConfigError(f"engine = {given(engine)}: {machine.name} is a SIMT machine and takes none")
         return _simt(machine, m, k, n, transa, transb, dtype)
+    engine = "event" if engine is None else engine
+    check_choice("engine", engine, ENGINES)
     if dtype not in SYSTOLIC_TYPES:
-        raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
+        raise ConfigError(f"dtype = {given(dtype)}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
     if machine.is_power_of_two:
         graph = gemm_graph(m, k, n, transa, transb, dtype)
         if is_long(graph, machine):
@@ -154,7 +167,7 @@ def _result(machine: SystolicMachine, timed: Timed, m: int, k: int, n: int) -> G
 
 def _simt(machine: SimtMachine, m: int, k: int, n: int, transa: bool, transb: bool, dtype: str) -> GemmResult:
     if dtype not in SIMT_TYPES:
-        raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SIMT_TYPES)}")
+        raise ConfigError(f"dtype = {given(dtype)}: {machine.name} has {', '.join(SIMT_TYPES)}")
     kernel = simulate_gemm(machine, m, k, n, transa=transa, transb=transb, dtype=cast(Any, dtype))
     energy = simt_energy(
         machine.technology.process_nm,
@@ -226,11 +239,17 @@ def gemm_scalesim(
     index of the last cycle, which is one less than their number. Output-stationary leaves the shift-out of
     the results out.
 
+    Raises:
+        ConfigError: an argument is none that is allowed.
+        CompileError: the sizes are too large for one Program.
+
     Source: SCALE-Sim v3, compute simulation without memory stalls.
     """
-    check_shape(m, k, n)
+    check_systolic(machine)
+    m, k, n = checked_shape(m, k, n)
+    check_choice("engine", engine, ENGINES)
     if dtype not in SYSTOLIC_TYPES:
-        raise ConfigError(f"dtype = {dtype!r}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
+        raise ConfigError(f"dtype = {given(dtype)}: {machine.name} has {', '.join(SYSTOLIC_TYPES)}")
     ideal = scalesim_machine(machine, m, k, n)
     program = compile_array_gemm(ideal, m, k, n, dtype)
     if ideal.is_power_of_two:  # sub-lines of other sizes are not defined

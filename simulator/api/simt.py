@@ -9,6 +9,7 @@ from simulator.api.step import Function
 from simulator.capture import capture
 from simulator.energy import Energy, simt_energy
 from simulator.graph import Graph
+from simulator.machines.arguments import check_machine
 from simulator.machines.simt import SimtMachine
 from simulator.simt.machine import simulate_graph
 from simulator.simt.result import SimtResult
@@ -42,9 +43,17 @@ def simt_result(machine: SimtMachine, graph: Graph, *, fused: bool = True) -> tu
     return result, energy
 
 
-def simt_step(function: Function, arguments: tuple[Any, ...], machine: SimtMachine) -> dict[str, Any]:
-    """The same graph as on a systolic core, as GPU kernels; the JSON of ``pulsetrain step``."""
-    result, energy = simt_result(machine, capture(function, arguments, name="train").graph)
+def simt_step(
+    function: Function, arguments: tuple[Any, ...], machine: SimtMachine, *, fused: bool = True
+) -> dict[str, Any]:
+    """The same graph as on a systolic core, as GPU kernels; the JSON of ``pulsetrain step``.
+
+    Raises:
+        CaptureError: the function uses something that a machine cannot do.
+        ConfigError: the machine is no SIMT machine.
+    """
+    check_machine(machine, SimtMachine)
+    result, energy = simt_result(machine, capture(function, arguments, name="train").graph, fused=fused)
     return {
         "machine": machine.name,
         "engine": "simt",
@@ -56,5 +65,6 @@ def simt_step(function: Function, arguments: tuple[Any, ...], machine: SimtMachi
         "energy_pj": energy.energy_pj,
         "energy": energy.summary(),
         "dtype": result.dtype,
+        "fused": result.fused,
         "kernels": [asdict(kernel) for kernel in result.kernels],
     }

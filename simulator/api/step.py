@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from simulator.api.engines import time_program
+from simulator.api.engines import ENGINES, time_program
 from simulator.api.timed import Progress, Timed, is_long, time_in_parts
 from simulator.compiler import compile_graph
 from simulator.energy import Energy, systolic_energy
 from simulator.errors import CheckError, DeadlockError, ProgramError
 from simulator.graph import Graph
+from simulator.machines.arguments import check_choice, check_systolic
 from simulator.machines.systolic import SystolicMachine
 from simulator.metrics import Metrics, measure
 from simulator.program import Program
@@ -138,9 +139,12 @@ def build_step(
 
     Raises:
         CaptureError: the function uses something that the machine cannot do.
+        ConfigError: the machine is not systolic, or there is no such engine.
     """
     from simulator.capture import capture
 
+    check_systolic(machine)
+    check_choice("engine", engine, ENGINES)
     captured = capture(function, arguments, carry=carry, resident=resident, name=name)
     return Step(function, captured, machine, engine, progress)
 

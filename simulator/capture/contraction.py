@@ -13,7 +13,7 @@ from simulator.capture.arrays import TracedArray
 from simulator.capture.build import Shape, size
 from simulator.capture.operands import Operand, operand, place
 from simulator.capture.recorder import Recorder, current, fail
-from simulator.capture.results import check_out, deliver, single_out
+from simulator.capture.results import call_options, deliver
 from simulator.capture.standin import UFUNCS, implements
 from simulator.capture.ufuncs import machine_loop, resolve
 
@@ -61,13 +61,7 @@ def product(recorder: Recorder, a: int, b: int) -> int:
 
 
 def _matmul(inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> TracedArray:
-    out = single_out(kwargs.pop("out", None))
-    dtype = kwargs.pop("dtype", None)
-    casting = kwargs.pop("casting", "same_kind")
-    if kwargs:
-        fail(f"np.matmul({next(iter(kwargs))}=) is not supported")
-    if out is not None:
-        check_out(out)
+    out, dtype, casting = call_options(np.matmul, kwargs)
     recorder = current()
     a, b = _typed(recorder, inputs[0], inputs[1], dtype)
     return deliver(recorder, product(recorder, a, b), out, inputs, casting)

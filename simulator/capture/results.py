@@ -16,6 +16,22 @@ def single_out(out: Any) -> Any:
     return out[0] if isinstance(out, tuple) and len(out) == 1 else out
 
 
+def call_options(ufunc: np.ufunc, kwargs: dict[str, Any]) -> tuple[Any, Any, str]:
+    """``out``, ``dtype`` and ``casting`` of a ufunc's call.
+
+    Raises:
+        CaptureError: there is another option, or ``out`` is not a traced array.
+    """
+    out = single_out(kwargs.pop("out", None))
+    dtype = kwargs.pop("dtype", None)
+    casting = kwargs.pop("casting", "same_kind")
+    if kwargs:
+        fail(f"np.{ufunc.__name__}({next(iter(kwargs))}=) is not supported")
+    if out is not None:
+        check_out(out)
+    return out, dtype, casting
+
+
 def deliver(
     recorder: Recorder, node: int, out: Any, reads: tuple[Any, ...] = (), casting: str = "same_kind"
 ) -> TracedArray:

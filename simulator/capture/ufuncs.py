@@ -23,7 +23,7 @@ from simulator.capture.operands import (
     type_name,
 )
 from simulator.capture.recorder import Recorder, current, fail
-from simulator.capture.results import check_out, deliver, single_out
+from simulator.capture.results import call_options, deliver
 from simulator.capture.standin import UFUNCS, UfuncHandler
 
 Operands = Sequence[Operand]
@@ -46,13 +46,7 @@ def resolve(ufunc: np.ufunc, types: tuple[ElementType, ...], dtype: Any) -> tupl
 
 def _handler(ufunc: np.ufunc, lowering: Lowering) -> UfuncHandler:
     def handle(inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        out = single_out(kwargs.pop("out", None))
-        dtype = kwargs.pop("dtype", None)
-        casting = kwargs.pop("casting", "same_kind")
-        if kwargs:
-            fail(f"np.{ufunc.__name__}({next(iter(kwargs))}=) is not supported")
-        if out is not None:
-            check_out(out)
+        out, dtype, casting = call_options(ufunc, kwargs)
         recorder = current()
         if takes_numbers_only(inputs):
             result = host_ufunc(ufunc, inputs)

@@ -9,20 +9,37 @@ scalesim``, whose folds know neither sub-lines nor transposes. Everything else i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.compiler.emit import Emitter
-from simulator.compiler.space import NO_HAZARDS, Hazards
 from simulator.compiler.tensors import MAX_ROWS, pieces
 from simulator.errors import CompileError
 from simulator.graph import NOWHERE
-from simulator.isa import ADDRESS_BITS, Flag, Function, Opcode, UnitId, split_memory_address
+from simulator.isa import (
+    ADDRESS_BITS,
+    FIELDS,
+    INSTRUCTION_DTYPE,
+    Flag,
+    Function,
+    Opcode,
+    UnitId,
+    split_memory_address,
+)
 from simulator.machines.systolic import SystolicMachine
-from simulator.program import Operation, Placement, Program, Space, Traffic
+from simulator.program import NO_OPERATION, Operation, Placement, Program, Space, Traffic
 from simulator.units import ceil_div
+
+Table = npt.NDArray[np.uint32]  # instructions (or a grid of them) by fields
+Integers = npt.NDArray[np.int64]
+Cuts = list[tuple[int, int]]
+
+NAMES: Final = tuple(name for name, _ in FIELDS)
+OPCODE, WAIT, POST, ITEM, FLAGS, TAIL, ROWS, DST, SRC0, SRC1 = map(
+    NAMES.index, ("opcode", "wait", "post", "item", "flags", "tail", "rows", "dst", "src0", "src1")
+)
 
 
 @dataclass(frozen=True)
@@ -93,172 +110,175 @@ def compile_array_gemm(machine: SystolicMachine, m: int, k: int, n: int, dtype: 
 
 
 class _ArrayCompiler:
+    """Loads of A and B, the tiles, then for every piece of C a COPY out of the accumulators and a STORE.
+
+    The first instruction of each other unit waits for the last load, the first COPY for the last tile too.
+    Fields are written by column: an array of integers holds the instructions, the tiles in their grid.
+    """
+
     def __init__(self, machine: SystolicMachine, mapping: ArrayGemm, item: int) -> None:
         self.machine, self.mapping, self.item = machine, mapping, item
-        self.emitter = Emitter()
-        self.integer = Flag.INTEGER if item == 0 else Flag.NONE
-        moving, held = _operand_lines(machine, mapping)
-        self.moving, self.held = moving, held
-        self.result_at = (moving + held << item) + 3 & ~3
+        self.integer = int(Flag.INTEGER if item == 0 else Flag.NONE)
+        self.stationary = machine.matrix_unit.dataflow != "os"
+        moving, held = self.moving, self.held = _operand_lines(machine, mapping)
+        self.lines = accumulator_lines(machine, mapping)
+        # Granules. Off chip every tensor begins on a line of float32, on chip the result alone.
+        self.held_in_memory = (moving + 3 & ~3) << item
+        self.result_in_memory = self.held_in_memory + ((held + 3 & ~3) << item)
+        self.result_on_chip = (moving + held << item) + 3 & ~3
 
     def program(self, macs: int, label: str) -> Program:
-        loaded = self._load(0, self.moving, 0, tensor=0)
-        loaded = self._load(self.moving, self.held, 1, tensor=1, after=loaded)
-        if self.machine.matrix_unit.dataflow == "os":
-            last = self._output_stationary(loaded)
-        else:
-            last = self._stationary(loaded)
-        self._store(last)
-        self.emitter.halt()
-        emitter, line = self.emitter, self.machine.line_elements
-        lines = accumulator_lines(self.machine, self.mapping)
-        kind = "int8" if self.item == 0 else "bfloat16"
-        sizes = (self.moving + 3 & ~3, self.held + 3 & ~3)
+        mapping, moving, held, lines = self.mapping, self.moving, self.held, self.lines
+        loads, stores = (_cut(moving), _cut(held)), _cut(lines)
+        across, down = ceil_div(mapping.across, mapping.cols), ceil_div(mapping.down, mapping.rows)
+        grid = across, down, 1 + ceil_div(mapping.stream, MAX_ROWS)  # instructions of a tile last
+        begin = len(loads[0]) + len(loads[1])
+        end = begin + prod(grid)
+        count = end + 2 * len(stores) + 1
+        table = np.zeros((count, len(FIELDS)), dtype=np.uint32)
+        useful = np.zeros(count, dtype=np.int64)
+        tiles = table[begin:end].reshape(*grid, len(FIELDS)), useful[begin:end].reshape(grid)
+        self._load(table, loads[0], 0, 0)
+        self._load(table[len(loads[0]) :], loads[1], moving << self.item, self.held_in_memory)
+        (self._stationary if self.stationary else self._output_stationary)(*tiles)
+        self._store(table[end:], stores)
+        self._tokens(table, begin, end, grid[2])
+        traffic = np.zeros(count, dtype=np.uint8)
+        traffic[:begin], traffic[end + 1 : -1 : 2] = Traffic.INPUT, Traffic.OUTPUT
+        tensor = np.full(count, -1, dtype=np.int32)
+        tensor[: len(loads[0])], tensor[len(loads[0]) : begin], tensor[end + 1 : -1 : 2] = 0, 1, 2
+        operation = np.zeros(count, dtype=np.int32)
+        operation[-1] = NO_OPERATION
+        line, kind = self.machine.line_elements, "int8" if self.item == 0 else "bfloat16"
         placements = (
-            Placement("moving", Space.HBM, 0, self.moving, line, kind),
-            Placement("held", Space.HBM, sizes[0] << self.item, self.held, line, kind),
-            Placement("result", Space.HBM, sum(sizes) << self.item, lines, line, "float32"),
+            Placement("moving", Space.HBM, 0, moving, line, kind),
+            Placement("held", Space.HBM, self.held_in_memory, held, line, kind),
+            Placement("result", Space.HBM, self.result_in_memory, lines, line, "float32"),
         )
         return Program(
-            records=emitter.records(),
-            operation=np.where(np.arange(len(emitter)) < len(emitter) - 1, 0, -1).astype(np.int32),
-            traffic=np.array(emitter.traffic, dtype=np.uint8),
-            macs=np.array(emitter.macs, dtype=np.int64),
-            tensor=np.array(emitter.tensor, dtype=np.int32),
+            records=table.view(INSTRUCTION_DTYPE).reshape(count),
+            operation=operation,
+            traffic=traffic,
+            macs=useful,
+            tensor=tensor,
             operations=(Operation("matmul", label, NOWHERE, macs),),
             tensors=("moving", "held", "result"),
             placements=placements,
-            memory_granules={Space.HBM: (sum(sizes) << self.item) + 4 * lines},
+            memory_granules={Space.HBM: self.result_in_memory + 4 * lines},
             name="gemm",
         )
 
-    def _load(
-        self, first: int, count: int, which: int, *, tensor: int, after: Hazards = NO_HAZARDS
-    ) -> Hazards:
-        base = 0 if which == 0 else (self.moving + 3 & ~3) << self.item
-        index = -1
-        for start, stop in pieces(0, count, MAX_ROWS):
-            low, high = split_memory_address(base + (start << self.item))
-            index = self.emitter.emit(
-                Opcode.LOAD,
-                NO_HAZARDS,
-                operation=0,
-                traffic=Traffic.INPUT,
-                tensor=tensor,
+    def _load(self, table: Table, cuts: Cuts, on_chip: int, in_memory: int) -> None:
+        for at, (start, stop) in enumerate(cuts):
+            low, high = split_memory_address(in_memory + (start << self.item))
+            _put(
+                table[at],
+                opcode=Opcode.LOAD,
                 rows=stop - start,
                 panels=1,
                 item=self.item,
-                dst=first + start << self.item,
+                dst=on_chip + (start << self.item),
                 src1=low,
                 src2=high,
             )
-        return _after(after, UnitId.DMA, index)
 
-    def _stationary(self, loaded: Hazards) -> Hazards:
-        """For every tile a WLOAD and the MATMULs of the pieces of the stream."""
-        mapping, begin, length = self.mapping, *_pieces(self.mapping.stream, MAX_ROWS)
-        column, tile, piece = np.ix_(*map(np.arange, self._folds(1 + len(begin))))
-        begin, length = np.append(0, begin), np.append(0, length)  # of the WLOAD first
-        width = np.minimum(mapping.cols, mapping.across - column * mapping.cols)
-        depth = np.minimum(mapping.rows, mapping.down - tile * mapping.rows)
-        held = self.moving + (column * tile.size + tile) * mapping.rows
-        flags = self.integer | np.where(tile > 0, int(Flag.ACCUMULATE), 0)
-        flags = flags | np.where(piece == 1, int(Flag.SWAP), 0)
-        flags = flags | np.where(piece == piece.size - 1, int(Flag.RELEASE), 0)
-        loads = piece == 0
-        return self._emit_tiles(
-            loaded,
-            length[piece] * depth * width,
-            opcode=np.where(loads, int(Opcode.WLOAD), int(Opcode.MATMUL)),
-            rows=np.where(loads, depth, length[piece]),
-            tail=np.where(loads, 0, depth),
-            item=np.array(self.item),
-            flags=np.where(loads, 0, flags),
-            src0=np.where(loads, held, tile * mapping.stream + begin[piece]) << self.item,
-            dst=np.where(loads, 0, column * mapping.stream + begin[piece]),
-        )
-
-    def _output_stationary(self, loaded: Hazards) -> Hazards:
-        """For every tile of the result the MATMULs of the pieces of k, and a DRAIN."""
-        mapping, begin, length = self.mapping, *_pieces(self.mapping.stream, MAX_ROWS)
-        column, tile, piece = np.ix_(*map(np.arange, self._folds(len(begin) + 1)))
-        begin, length = np.append(begin, 0), np.append(length, 0)  # of the DRAIN last
-        width = np.minimum(mapping.cols, mapping.across - column * mapping.cols)
-        depth = np.minimum(mapping.rows, mapping.down - tile * mapping.rows)
-        drains = piece == piece.size - 1
-        return self._emit_tiles(
-            loaded,
-            length[piece] * depth * width,
-            opcode=np.where(drains, int(Opcode.DRAIN), int(Opcode.MATMUL)),
-            rows=np.where(drains, depth, length[piece]),
-            tail=np.where(drains, 0, depth),
-            item=np.where(drains, 0, self.item),
-            flags=self.integer | np.where((piece > 0) & ~drains, int(Flag.ACCUMULATE), 0),
-            src0=np.where(drains, 0, tile * mapping.stream + begin[piece] << self.item),
-            src1=np.where(drains, 0, self.moving + column * mapping.stream + begin[piece] << self.item),
-            dst=np.where(drains, column * mapping.down + tile * mapping.rows, 0),
-        )
-
-    def _folds(self, instructions: int) -> tuple[int, int, int]:
-        """Columns of tiles, tiles of a column, instructions of a tile."""
+    def _sizes(self, tiles: Table) -> tuple[Integers, Integers, Integers, Integers, Integers]:
+        """Of a grid of tiles: column and place in it, valid columns and rows; the stream's pieces."""
         mapping = self.mapping
-        return ceil_div(mapping.across, mapping.cols), ceil_div(mapping.down, mapping.rows), instructions
+        column, tile = np.arange(tiles.shape[0])[:, None], np.arange(tiles.shape[1])
+        width = np.minimum(mapping.cols, mapping.across - column * mapping.cols)
+        depth = np.minimum(mapping.rows, mapping.down - tile * mapping.rows)
+        return column, tile, width, depth, np.arange(0, mapping.stream, MAX_ROWS)
 
-    def _emit_tiles(
-        self, loaded: Hazards, macs: npt.NDArray[Any], **columns: npt.NDArray[Any]
-    ) -> Hazards:
-        """All instructions of all tiles; each unit's first waits for the operands. Gives the last one."""
-        shape = np.broadcast_shapes(macs.shape, *(column.shape for column in columns.values()))
-        flat = {name: np.broadcast_to(column, shape).ravel() for name, column in columns.items()}
-        useful = np.broadcast_to(macs, shape).ravel()
-        for i in range(2):  # a WLOAD and a MATMUL, or a MATMUL and what follows it in its unit
-            fields = {name: int(column[i]) for name, column in flat.items()}
-            opcode = Opcode(fields.pop("opcode"))
-            after = NO_HAZARDS if opcode == Opcode.DRAIN else loaded
-            self.emitter.emit(
-                opcode, after, operation=0, traffic=Traffic.NONE, macs=int(useful[i]), tensor=-1, **fields
-            )
-        self.emitter.extend({name: column[2:] for name, column in flat.items()}, 0, useful[2:])
-        return _after(loaded, UnitId.MATRIX, len(self.emitter) - 1)
+    def _stationary(self, tiles: Table, macs: Integers) -> None:
+        """For every tile a WLOAD and the MATMULs of the pieces of the stream."""
+        mapping = self.mapping
+        column, tile, width, depth, begin = self._sizes(tiles)
+        length = np.minimum(MAX_ROWS, mapping.stream - begin)
+        tiles[..., ITEM] = self.item
+        weights, streams = tiles[:, :, 0], tiles[:, :, 1:]
+        weights[..., OPCODE] = Opcode.WLOAD
+        weights[..., ROWS] = depth
+        weights[..., SRC0] = self.moving + (column * len(tile) + tile) * mapping.rows << self.item
+        streams[..., OPCODE] = Opcode.MATMUL
+        streams[..., ROWS] = length
+        streams[..., TAIL] = depth[:, None]
+        streams[..., SRC0] = tile[:, None] * mapping.stream + begin << self.item
+        streams[..., DST] = column[..., None] * mapping.stream + begin
+        streams[..., FLAGS] = self.integer
+        streams[:, 1:, :, FLAGS] |= int(Flag.ACCUMULATE)
+        streams[:, :, 0, FLAGS] |= int(Flag.SWAP)
+        streams[:, :, -1, FLAGS] |= int(Flag.RELEASE)
+        macs[:, :, 1:] = (width * depth)[..., None] * length
 
-    def _store(self, last: Hazards) -> None:
-        lines = accumulator_lines(self.machine, self.mapping)
-        base = (self.moving + 3 & ~3) + (self.held + 3 & ~3) << self.item
-        for start, stop in pieces(0, lines, MAX_ROWS):
-            copied = self.emitter.emit(
-                Opcode.VEC,
-                last,
-                operation=0,
+    def _output_stationary(self, tiles: Table, macs: Integers) -> None:
+        """For every tile of the result the MATMULs of the pieces of k, and a DRAIN."""
+        mapping = self.mapping
+        column, tile, width, depth, begin = self._sizes(tiles)
+        length = np.minimum(MAX_ROWS, mapping.stream - begin)
+        tiles[..., FLAGS] = self.integer
+        streams, drains = tiles[:, :, :-1], tiles[:, :, -1]
+        streams[..., OPCODE] = Opcode.MATMUL
+        streams[..., ROWS] = length
+        streams[..., TAIL] = depth[:, None]
+        streams[..., ITEM] = self.item
+        streams[..., SRC0] = tile[:, None] * mapping.stream + begin << self.item
+        streams[..., SRC1] = self.moving + column[..., None] * mapping.stream + begin << self.item
+        streams[:, :, 1:, FLAGS] |= int(Flag.ACCUMULATE)
+        drains[..., OPCODE] = Opcode.DRAIN
+        drains[..., ROWS] = depth
+        drains[..., DST] = column * mapping.down + tile * mapping.rows
+        macs[:, :, :-1] = (width * depth)[..., None] * length
+
+    def _store(self, table: Table, cuts: Cuts) -> None:
+        for at, (start, stop) in enumerate(cuts):
+            _put(
+                table[2 * at],
+                opcode=Opcode.VEC,
                 rows=stop - start,
                 panels=1,
-                function=int(Function.COPY),
+                function=Function.COPY,
                 item=2,
-                flags=int(Flag.SRC0_ACCUMULATOR),
+                flags=Flag.SRC0_ACCUMULATOR,
                 tail=self.machine.line_elements,
                 src0=start,
-                dst=self.result_at + 4 * start,
+                dst=self.result_on_chip + 4 * start,
+                post=1 << UnitId.DMA,
             )
-            low, high = split_memory_address(base + 4 * start)
-            self.emitter.emit(
-                Opcode.STORE,
-                _after(NO_HAZARDS, UnitId.VECTOR, copied),
-                operation=0,
-                traffic=Traffic.OUTPUT,
-                tensor=2,
+            low, high = split_memory_address(self.result_in_memory + 4 * start)
+            _put(
+                table[2 * at + 1],
+                opcode=Opcode.STORE,
                 rows=stop - start,
                 panels=1,
                 item=2,
-                src0=self.result_at + 4 * start,
+                src0=self.result_on_chip + 4 * start,
                 src1=low,
                 src2=high,
+                wait=1 << UnitId.VECTOR,
             )
 
+    def _tokens(self, table: Table, begin: int, end: int, of_a_tile: int) -> None:
+        """Between the stages: the loads before ``begin``, the tiles before ``end``, the copies and stores."""
+        units = [UnitId.DMA, UnitId.MATRIX, UnitId.VECTOR]
+        last = [-2, end - 1, -3]  # of each
+        if self.stationary:
+            units, last = [*units, UnitId.WEIGHT_LOADER], [*last, end - of_a_tile]
+        bits = [1 << unit for unit in units]
+        dma, matrix, vector = bits[:3]
+        table[begin - 1, POST] = sum(bits) - dma
+        table[begin : begin + len(units) - 2, WAIT] = dma
+        table[end - 1, POST] = vector
+        table[end, WAIT] = dma | matrix
+        table[last, POST] |= 1 << UnitId.SEQUENCER
+        table[-1, OPCODE], table[-1, WAIT] = Opcode.HALT, sum(bits)
 
-def _pieces(size: int, step: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Where the pieces of ``[0, size)`` begin, and how long they are."""
-    begin = np.arange(0, size, step)
-    return begin, np.minimum(step, size - begin)
+
+def _cut(size: int) -> Cuts:
+    """``[0, size)`` in pieces that an instruction can count."""
+    return list(pieces(0, size, MAX_ROWS))
 
 
-def _after(hazards: Hazards, unit: UnitId, instruction: int) -> Hazards:
-    return (*hazards[:unit], instruction, *hazards[unit + 1 :])
+def _put(row: Table, **fields: int) -> None:
+    for name, value in fields.items():
+        row[NAMES.index(name)] = value

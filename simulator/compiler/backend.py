@@ -1,30 +1,32 @@
-"""Lowered entries to instructions, by the native library or in Python: the same, to the byte."""
+"""Steps to instructions, by the native library or in Python: the same, to the byte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.compiler import core
+from simulator.compiler import core, tiles
 from simulator.compiler.core import Outcome
+from simulator.compiler.cut import cut
 from simulator.compiler.expand import expand
-from simulator.compiler.interleave import AHEAD, ITERATIVE, interleave
-from simulator.compiler.residency import FEW_BLOCKS, SPACE_FLAGS, Residency, does_not_fit
+from simulator.compiler.interleave import interleave
+from simulator.compiler.residency import SPACE_FLAGS, Residency, does_not_fit
 from simulator.compiler.schedule import Schedule
-from simulator.compiler.symbolic import ENTRY, Lowering
+from simulator.compiler.sizes import numbers_of
+from simulator.compiler.steps import Steps
+from simulator.compiler.symbolic import ENTRY
 from simulator.errors import CompileError
-from simulator.isa import INSTRUCTION_DTYPE, Function, Records
+from simulator.isa import INSTRUCTION_DTYPE, Records
+from simulator.machines.columns import MachineColumns
 from simulator.machines.systolic import SystolicMachine
 from simulator.numerics.library import address
 from simulator.program import Placement, Space
-from simulator.units import ceil_div
 
 WHOLE = 1 << 40  # a stretch longer than any Program
-STEERING = 4  # numbers of ``struct costs`` before the vector functions
 MOST_IN_PYTHON = 1 << 22  # instructions: a kilobyte each, for there all of them are objects
 
 
@@ -40,12 +42,17 @@ class Columns(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What there is to do: entries, and where tensors come from and go to."""
+    """What there is to do: steps, and where tensors come from and go to."""
 
-    low: Lowering
-    homes: Mapping[int, Placement]  # by tensor
-    outputs: Mapping[int, Sequence[Placement]]
+    steps: Steps
+    placements: Sequence[Placement]  # of ``steps.homes``
     spill_address: int  # first free granule of HBM
+
+    def homes(self, *, is_output: bool) -> Iterator[tuple[int, Placement]]:
+        """Tensors that come from, or go to, a place off chip."""
+        for home, placement in zip(self.steps.homes, self.placements, strict=True):
+            if home.is_output == is_output:
+                yield home.tensor, placement
 
 
 @dataclass
@@ -68,15 +75,18 @@ def run(job: Job, machine: SystolicMachine, stretch: int = WHOLE) -> Compiled:
     native = core.native()
     if native is not None:
         return _native(native, job, machine, stretch)
-    if (count := int(job.low.entries()[:, ENTRY.index("count")].sum())) > MOST_IN_PYTHON:
+    unit = machine.matrix_unit
+    low = cut(job.steps, job.steps.geometry, unit.rows, unit.cols)
+    if (count := int(low.entries()[:, ENTRY.index("count")].sum())) > MOST_IN_PYTHON:
         raise CompileError(
             f"{count:,} instructions: at most {MOST_IN_PYTHON:,} can be compiled without the native library, "
             "which needs a C compiler"
         )
-    low, off_chip = job.low, job.homes.keys() | job.outputs.keys()
-    instructions = interleave(low, expand(low), machine, off_chip)
-    outputs = {tensor: list(placements) for tensor, placements in job.outputs.items()}
-    chip = Residency(machine, low, instructions, dict(job.homes), outputs, job.spill_address)
+    homes, outputs = dict(job.homes(is_output=False)), dict[int, list[Placement]]()
+    for tensor, placement in job.homes(is_output=True):
+        outputs.setdefault(tensor, []).append(placement)
+    instructions = interleave(low, expand(low), machine, homes.keys() | outputs.keys())
+    chip = Residency(machine, low, instructions, homes, outputs, job.spill_address)
     emitter = Schedule(chip).run()
     columns = Columns(
         emitter.records(),
@@ -101,76 +111,37 @@ def _cut(columns: Columns, stretch: int) -> Iterator[Columns]:
 
 
 class Packed:
-    """A job as the library reads it, whatever the machine."""
+    """Steps as the library reads them."""
 
-    def __init__(self, job: Job) -> None:
-        self.low, self.spill_address = job.low, job.spill_address
-        low, names = job.low, dict[str, int]()
-        tensors = np.array([[getattr(t, name) for name in core.TENSOR] for t in low.tensors], dtype=np.int64)
-        tensor_names = np.array([names.setdefault(t.name, len(names)) for t in low.tensors], dtype=np.int64)
-
-        def placed(placement: Placement) -> tuple[int, int, int]:
-            name = names.setdefault(placement.path, len(names))
-            return int(SPACE_FLAGS[placement.space]), placement.address, name
-
-        homes = np.full((len(low.tensors), 3), -1, dtype=np.int64)
-        for tensor, placement in job.homes.items():
-            homes[tensor] = placed(placement)
-        going = [job.outputs.get(tensor, ()) for tensor in range(len(low.tensors))]
-        first_output = np.cumsum([0, *map(len, going)], dtype=np.int64)
-        outputs = np.array([placed(p) for placements in going for p in placements], dtype=np.int64)
-        off_chip = np.zeros(len(low.tensors), dtype=np.uint8)
-        off_chip[list(job.homes.keys() | job.outputs.keys())] = 1
+    def __init__(self, steps: Steps) -> None:
+        names = dict[str, int]()
+        tensors = [
+            (value.rows, value.cols, value.item, value.whole_rows, names.setdefault(value.name, len(names)))
+            for value in steps.tensors
+        ]
+        homes = [
+            (
+                *(home.tensor, home.space, int(SPACE_FLAGS[home.space])),
+                *(names.setdefault(home.path, len(names)), home.is_output, home.like),
+            )
+            for home in steps.homes
+        ]
         self.names = list(names)
-        entries, array = low.entries(), (low.geometry.line, low.rows, low.cols)
-        sizes = (len(entries), len(tensors), len(low.block_tensor), len(names), *array)
-        self._arrays: tuple[npt.NDArray[Any], ...] = (
+        sizes = (len(steps.words), len(tensors), len(homes), len(names), tiles.MAX_TILES, tiles.MAX_SUMS)
+        self._arrays: tuple[npt.NDArray[np.int64], ...] = (
             np.array(sizes, dtype=np.int64),
-            entries,
-            tensors,
-            np.array(low.block_tensor, dtype=np.int32),
-            homes,
-            first_output,
-            outputs,
-            tensor_names,
-            off_chip,
+            np.frombuffer(steps.words, dtype=np.int64),
+            np.array(tensors, dtype=np.int64),
+            np.array(homes, dtype=np.int64),
         )
         self._job = np.array([address(part) for part in self._arrays], dtype=np.int64)
-        self.address = address(self._job)  # of a ``struct job`` of ``native/compilation.h``
-
-    def machines(self, machines: Sequence[SystolicMachine]) -> npt.NDArray[np.int64]:
-        """What depends on the machine beside costs, a row of ``core.MACHINE`` each."""
-        geometry = self.low.geometry
-        given = np.empty((len(machines), len(core.MACHINE)), dtype=np.int64)
-        column = dict(zip(core.MACHINE, given.T, strict=True))
-        frame = 4 * geometry.chunk
-        column["granules"][:] = [machine.buffer_granules for machine in machines]
-        column["frame"][:] = np.where(column["granules"] // frame < FEW_BLOCKS, frame, 0)
-        column["line"][:], column["accumulate"][:] = geometry.line, geometry.accumulate
-        column["output_stationary"][:] = [machine.matrix_unit.dataflow == "os" for machine in machines]
-        lines = np.array([machine.accumulators.lines for machine in machines], dtype=np.int64)
-        column["slots"][:] = np.maximum(1, lines // geometry.accumulate)
-        column["spill_address"][:] = self.spill_address
-        return given
-
-    def costs(self, machines: Sequence[SystolicMachine]) -> npt.NDArray[np.int64]:
-        """What steers the order, a row of ``struct costs`` each."""
-        given = np.ones((len(machines), STEERING + core.INTERVALS), dtype=np.int64)
-        rates = [machine.hbm.bytes_per_cycle for machine in machines]
-        given[:, 0] = AHEAD * self.low.geometry.chunk
-        given[:, 1] = [ceil_div(self.low.geometry.line, machine.vector_unit.lanes) for machine in machines]
-        given[:, 2] = [rate.numerator for rate in rates]
-        given[:, 3] = [rate.denominator for rate in rates]
-        for function, name in ITERATIVE.items():
-            given[:, STEERING + function] = [getattr(machine.vector_unit, name) for machine in machines]
-        return given
+        self.address = address(self._job)  # of a ``struct job`` of ``native/steps.h``
 
 
 def _native(native: core.Native, job: Job, machine: SystolicMachine, stretch: int) -> Compiled:
-    low, packed = job.low, Packed(job)
-    given = packed.machines([machine]), packed.costs([machine])
+    packed, numbers = Packed(job.steps), numbers_of(MachineColumns([machine]))
     found = np.zeros(len(core.FOUND), dtype=np.int64)
-    handle = native.open(packed.address, *map(address, given), stretch, address(found))
+    handle = native.open(packed.address, address(numbers), stretch, address(found))
     compilation = _Compilation(native, handle, packed)
     outcome, count, n_spills, n_names, spill_end, n_stretches, size, pinned = found.tolist()
     if outcome == Outcome.DOES_NOT_FIT:
@@ -179,11 +150,12 @@ def _native(native: core.Native, job: Job, machine: SystolicMachine, stretch: in
         raise CompileError("more instructions than 30 bits count, which is the most that can be compiled")
     if outcome == Outcome.NO_MEMORY:
         raise MemoryError("no memory to compile in")
+    assert outcome == Outcome.COMPILED, "geometry_of and check_tiles refuse what the library does"
     spilled, named = np.empty((n_spills, 4), dtype=np.int64), np.empty(n_names, dtype=np.int64)
     ends = np.empty(n_stretches, dtype=np.int64)
     native.found(handle, *map(address, (spilled, named, ends)))
     spills = [
-        Placement(f"spill.{index}", Space.HBM, address, rows, cols, low.tensors[tensor].dtype)
+        Placement(f"spill.{index}", Space.HBM, address, rows, cols, job.steps.tensors[tensor].dtype)
         for index, (tensor, address, rows, cols) in enumerate(spilled.tolist())
     ]
     edge = [packed.names[name] for name in named.tolist()]
@@ -215,6 +187,3 @@ class _Compilation:
                 raise MemoryError("no memory to compile in")
             begin = end
             yield columns
-
-
-assert len(Function) <= core.INTERVALS

@@ -7,30 +7,14 @@ from typing import Any
 
 from simulator.compiler import backend
 from simulator.compiler.lower import Lowerer
-from simulator.compiler.tensors import Tensor, choose_geometry
+from simulator.compiler.steps import OWN, Home, Steps
+from simulator.compiler.tensors import choose_geometry
+from simulator.compiler.tiles import check_tiles
 from simulator.errors import CompileError
 from simulator.graph import Array, Graph
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import LongProgram, Placement, Program, Space
-
-
-class _Memory:
-    """Off-chip spaces, filled from the bottom."""
-
-    def __init__(self) -> None:
-        self.size = dict.fromkeys(Space, 0)
-        self.placements: list[Placement] = []
-
-    def place(
-        self, tensor: Tensor, path: str, space: Space, *, address: int | None = None, dtype: str | None = None
-    ) -> Placement:
-        """A place for a tensor, at a given address or behind what is there, read as ``dtype``."""
-        at = self.size[space] if address is None else address
-        placement = Placement(path, space, at, tensor.rows, tensor.cols, dtype or tensor.dtype)
-        granules = (tensor.rows * tensor.panels << tensor.item) + 3 & ~3
-        self.size[space] = max(self.size[space], at + granules)
-        self.placements.append(placement)
-        return placement
+from simulator.units import ceil_div
 
 
 def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
@@ -45,16 +29,14 @@ def compile_graph(graph: Graph, machine: SystolicMachine) -> Program:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A graph for all machines of one ``geometry_of``: everything but the order and the buffer's contents."""
+    """A graph for all machines of one dataflow, or of one ``geometry_of`` unless ``steps.is_general``."""
 
-    job: backend.Job
+    steps: Steps
     constants: dict[str, Array]
-    placements: tuple[Placement, ...]
-    size: dict[Space, int]  # before there are spills
 
 
 def geometry_of(machine: SystolicMachine) -> tuple[Any, ...]:
-    """All of a machine that ``lower_graph`` looks at.
+    """All of a machine that decides how tensors and tiles are cut.
 
     Raises:
         CompileError: the machine's sizes are not powers of two, or its accumulators are too few.
@@ -75,27 +57,22 @@ def compile_parts(graph: Graph, machine: SystolicMachine, part: int) -> LongProg
     Raises:
         CompileError: as ``compile_graph``.
     """
-    geometry_of(machine)
-    return finish(lower_graph(graph, machine), graph.name, machine, part)
-
-
-def finish(lowered: Lowered, name: str, machine: SystolicMachine, part: int) -> LongProgram:
-    """The Program of a graph that has been lowered for machines like this one.
-
-    Raises:
-        CompileError: a block does not fit the unified buffer, or all of them the memory.
-    """
-    low, constants = lowered.job.low, lowered.constants
-    compiled = backend.run(lowered.job, machine, part)
-    size = lowered.size | {Space.HBM: compiled.spill_end}
-    _check_capacity(machine, size)
-    operations, tensors = tuple(low.operations), tuple(compiled.names)
-    placements = (*lowered.placements, *compiled.spills)
+    geometry, *_ = geometry_of(machine)
+    check_tiles(graph, machine, geometry)
+    lowered = lower_graph(graph, machine)
+    homes, size = _place(lowered.steps)
+    size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
+    _check_capacity(machine, size, "parameters and state")
+    compiled = backend.run(backend.Job(lowered.steps, homes, size[Space.HBM]), machine, part)
+    size[Space.HBM] = compiled.spill_end
+    _check_capacity(machine, size, "parameters, state and spills")
+    operations, tensors = tuple(lowered.steps.operations), tuple(compiled.names)
+    placements = (*homes, *compiled.spills)
     parts = (
-        Program(*columns, operations, tensors, placements, constants, size, name)
+        Program(*columns, operations, tensors, placements, lowered.constants, size, graph.name)
         for columns in compiled.stretches
     )
-    return LongProgram(compiled.count, parts, operations, placements, size, name)
+    return LongProgram(compiled.count, parts, operations, placements, size, graph.name)
 
 
 def lower_graph(graph: Graph, machine: SystolicMachine) -> Lowered:
@@ -105,65 +82,57 @@ def lower_graph(graph: Graph, machine: SystolicMachine) -> Lowered:
         CompileError: an operation does not fit the machine.
     """
     lowerer = Lowerer(graph, machine)
-    low = lowerer.run()
-    memory = _Memory()
-    homes: dict[int, Placement] = {}
-    number = {id(tensor): index for index, tensor in enumerate(low.tensors)}
-    by_first_block = {tensor.first_block: index for index, tensor in enumerate(low.tensors)}
+    steps = lowerer.run()
+    homes = steps.homes
     unchanged = {
         path for path, source in graph.carried.items() if graph.outputs[path] == graph.inputs[source]
     }
-
-    for path, tensor in lowerer.inputs.items():
+    for path, value in lowerer.inputs.items():
         carried = path in graph.carried.values() and path not in unchanged
         space = Space.HOST
         if path in graph.resident:
             space = Space.HBM_CURRENT if carried else Space.HBM
-        homes[number[id(tensor)]] = memory.place(tensor, path, space)
+        homes.append(Home(value.number, path, space, value.dtype, False, OWN))
     if lowerer.scalars is not None:
-        homes[number[id(lowerer.scalars)]] = memory.place(lowerer.scalars, "scalars", Space.HOST)
+        scalars = lowerer.scalars
+        homes.append(Home(scalars.number, "scalars", Space.HOST, scalars.dtype, False, OWN))
 
-    outputs: dict[int, list[Placement]] = {}
-    given = {tensor.first_block for tensor in lowerer.inputs.values()}
-    given |= {tensor.first_block for tensor, _ in lowerer.constants.values()}
+    given = {value.number for value in lowerer.inputs.values()}
+    given |= {value.number for value, _ in lowerer.constants.values()}
     for path, node in graph.outputs.items():
         if path in unchanged:
             continue
         held = lowerer.value.get(node)
-        if held is None or held.first_block in given:
+        if held is None or held.number in given:
             held = lowerer.own_copy(node)
-            by_first_block[held.first_block] = len(low.tensors) - 1
-        target = low.tensors[by_first_block[held.first_block]]
+        like, space = OWN, Space.HBM if path in graph.resident else Space.HOST
         if path in graph.carried:
-            source = next(p for p in memory.placements if p.path == graph.carried[path])
-            placement = memory.place(
-                target, path, Space.HBM_NEXT, address=source.address, dtype=graph.nodes[node].dtype
-            )
-        else:
-            space = Space.HBM if path in graph.resident else Space.HOST
-            placement = memory.place(target, path, space, dtype=graph.nodes[node].dtype)
-        outputs.setdefault(by_first_block[held.first_block], []).append(placement)
+            like = next(at for at, home in enumerate(homes) if home.path == graph.carried[path])
+            space = Space.HBM_NEXT
+        homes.append(Home(held.number, path, space, graph.nodes[node].dtype, True, like))
 
     constants: dict[str, Array] = {}
-    for name, (tensor, value) in lowerer.constants.items():
-        constants[name] = value
-        homes[number[id(tensor)]] = memory.place(tensor, name, Space.HBM)
-
-    size = dict(memory.size)
-    size[Space.HBM_CURRENT] = size[Space.HBM_NEXT] = max(size[Space.HBM_CURRENT], size[Space.HBM_NEXT])
-    job = backend.Job(low, homes, outputs, memory.size[Space.HBM])
-    return Lowered(job, constants, tuple(memory.placements), size)
+    for name, (value, content) in lowerer.constants.items():
+        constants[name] = content
+        homes.append(Home(value.number, name, Space.HBM, value.dtype, False, OWN))
+    return Lowered(steps, constants)
 
 
-def hbm_bytes(machine: SystolicMachine, size: dict[Space, int], spill_end: int) -> int:
-    """What parameters, state and spills take."""
-    return (spill_end + size[Space.HBM_CURRENT] + size[Space.HBM_NEXT]) * machine.line_elements
+def _place(steps: Steps) -> tuple[list[Placement], dict[Space, int]]:
+    """Where every home lies, in spaces that are filled from the bottom, and how much is filled."""
+    size = dict.fromkeys(Space, 0)
+    placements: list[Placement] = []
+    for home in steps.homes:
+        value = steps.tensors[home.tensor]
+        at = size[home.space] if home.like == OWN else placements[home.like].address
+        placements.append(Placement(home.path, home.space, at, value.rows, value.cols, home.dtype))
+        lines = value.rows * ceil_div(value.cols, steps.geometry.line)
+        size[home.space] = max(size[home.space], at + ((lines << value.item) + 3 & ~3))
+    return placements, size
 
 
-def _check_capacity(machine: SystolicMachine, size: dict[Space, int]) -> None:
-    used = hbm_bytes(machine, size, size[Space.HBM])
+def _check_capacity(machine: SystolicMachine, size: dict[Space, int], what: str) -> None:
+    granules = size[Space.HBM] + size[Space.HBM_CURRENT] + size[Space.HBM_NEXT]
+    used = granules * machine.line_elements
     if used > machine.hbm.capacity_bytes:
-        raise CompileError(
-            f"hbm.capacity_bytes = {machine.hbm.capacity_bytes}: parameters, state and "
-            f"spills need {used} bytes"
-        )
+        raise CompileError(f"hbm.capacity_bytes = {machine.hbm.capacity_bytes}: {what} need {used} bytes")

@@ -10,22 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from simulator.numerics import build
-from simulator.numerics.library import Prototypes, bound
+from simulator.numerics.library import Prototypes, bound, loaded
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 _PROTOTYPES: Prototypes = {
-    "pulsetrain_compile_open": (_POINTER, (_POINTER, _POINTER, _POINTER, _LONG, _POINTER)),
+    "pulsetrain_compile_open": (_POINTER, (_POINTER, _POINTER, _LONG, _POINTER)),
     "pulsetrain_compile_found": (None, (_POINTER,) * 4),
     "pulsetrain_compile_next": (_INT, (_POINTER, _LONG, *(_POINTER,) * 5)),
-    "pulsetrain_compile_cycles": (None, (_POINTER, _LONG, *(_POINTER,) * 5, _LONG, _POINTER, _POINTER)),
+    "pulsetrain_compile_cycles": (None, (_POINTER, _LONG, *(_POINTER,) * 4, _LONG, _POINTER)),
     "pulsetrain_compile_close": (None, (_POINTER,)),
 }
-SIZES: Final = ("entries", "tensors", "blocks", "names", "line", "rows", "cols")
 FOUND: Final = ("outcome", "instructions", "spills", "names", "spill_end", "stretches", "size", "pinned")
-TENSOR: Final = ("first_block", "rows", "cols", "panels", "chunk", "group", "item", "row_blocks")
-MACHINE: Final = ("granules", "frame", "line", "output_stationary", "accumulate", "slots", "spill_address")
-INTERVALS: Final = 32  # functions of the vector unit that have a place in ``struct costs``
 
 
 class Outcome(IntEnum):
@@ -35,6 +30,7 @@ class Outcome(IntEnum):
     DOES_NOT_FIT = 1
     NO_MEMORY = 2
     TOO_LONG = 3
+    REFUSED = 4  # sizes for which there is no Program, or too many tiles
 
 
 class Native:
@@ -51,10 +47,7 @@ class Native:
 
 @cache
 def _load() -> Native | None:
-    try:
-        return Native(build.find_or_build())
-    except (build.BuildError, OSError, AttributeError):
-        return None
+    return loaded(Native)[0]
 
 
 def native() -> Native | None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from simulator.compiler.space import NO_HAZARDS, Hazards
 from simulator.isa import FIELDS, INSTRUCTION_DTYPE, UNIT_OF_OPCODE, Opcode, Records, UnitId
@@ -86,19 +84,6 @@ class Emitter:
         self.tensor.append(tensor)
         self._last[unit] = index
         return index
-
-    def extend(self, columns: Mapping[str, npt.NDArray[Any]], operation: int, macs: npt.NDArray[Any]) -> None:
-        """Appends instructions that wait for nothing but their units' own order. Fields not named are 0."""
-        begin, opcodes = len(self), columns["opcode"]
-        for name in _NAMES:
-            column = columns.get(name)
-            self._fields[name] += [0] * len(opcodes) if column is None else column.tolist()
-        self.operation += [operation] * len(opcodes)
-        self.traffic += [int(Traffic.NONE)] * len(opcodes)
-        self.macs += macs.tolist()
-        self.tensor += [-1] * len(opcodes)
-        for opcode in np.unique(opcodes).tolist():
-            self._last[_UNIT_OF[opcode]] = begin + int(np.flatnonzero(opcodes == opcode)[-1])
 
     def _outstanding(self, producer: int, consumer: int) -> int:
         """Tokens that may lie in a counter at once, for all that the producer knows."""

@@ -6,23 +6,16 @@ ascends.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from simulator.compiler.symbolic import Lowering, Place
 from simulator.compiler.tensors import Tensor, pieces
-from simulator.compiler.vector import TileSource
-from simulator.isa import Flag
-
-Epilogue = Callable[[TileSource], None]
-"""Adds the vector instructions that read one finished accumulator tile."""
+from simulator.compiler.vector import Mapped, Tile, elementwise
 
 
-def weight_stationary(low: Lowering, a: Tensor, b: Tensor, epilogue: Epilogue, *, integer: bool) -> None:
+def weight_stationary(low: Lowering, a: Tensor, b: Tensor, epilogue: Mapped, flags: int) -> None:
     """``C[m,n] = A[m,k] B[k,n]``: a tile of B stays in the array, rows of A stream past it.
 
-    Shapes: a (m, k), b (k, n); the epilogue sees C panel by panel, ``geometry.accumulate`` rows at a time.
+    Shapes: a (m, k), b (k, n); the epilogue reads C panel by panel, ``geometry.accumulate`` rows at a time.
     """
-    flags = Flag.SWAP | Flag.RELEASE | (Flag.INTEGER if integer else Flag.NONE)
     for panel in range(b.panels):
         for m0, m1 in pieces(0, a.rows, low.geometry.accumulate):
             tile = low.new_tile()
@@ -35,10 +28,10 @@ def weight_stationary(low: Lowering, a: Tensor, b: Tensor, epilogue: Epilogue, *
                 flags=flags,
                 tile=tile,
             )
-            epilogue(TileSource(tile, panel, m0, m1))
+            elementwise(low, epilogue, Tile(tile, panel, m0, m1))
 
 
-def output_stationary(low: Lowering, a_t: Tensor, b: Tensor, epilogue: Epilogue, *, integer: bool) -> None:
+def output_stationary(low: Lowering, a_t: Tensor, b: Tensor, epilogue: Mapped, flags: int) -> None:
     """``C[m,n] = A[m,k] B[k,n]``: sums stay in the array, columns of A and rows of B stream past each other.
 
     Shapes: a_t (k, m), the transpose of A; b (k, n).
@@ -52,8 +45,8 @@ def output_stationary(low: Lowering, a_t: Tensor, b: Tensor, epilogue: Epilogue,
                 m1 - m0,
                 b.rows,
                 b.tail(panel),
-                flags=Flag.INTEGER if integer else Flag.NONE,
+                flags=flags,
                 tile=tile,
                 chunk=min(a_t.chunk, b.chunk),
             )
-            epilogue(TileSource(tile, panel, m0, m1))
+            elementwise(low, epilogue, Tile(tile, panel, m0, m1))

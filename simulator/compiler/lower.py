@@ -1,4 +1,4 @@
-"""Graph to symbolic instructions: one method per operation, in the graph's own order."""
+"""Graph to steps over whole tensors: one method per operation, in the graph's own order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.compiler import views
-from simulator.compiler.gemm import Epilogue, output_stationary, weight_stationary
-from simulator.compiler.symbolic import Lowering
-from simulator.compiler.tensors import Tensor, choose_geometry, matrix_shape
-from simulator.compiler.tiles import check_tiles
-from simulator.compiler.vector import Source, TileSource, copy_rows, elementwise, reduce_rows
+from simulator.compiler.steps import Elementwise, Source, Steps, Value
+from simulator.compiler.tensors import choose_geometry, matrix_shape
 from simulator.errors import CompileError
 from simulator.graph import ELEMENTWISE, REDUCTIONS, Array, Graph, Node
 from simulator.isa import Function
@@ -64,20 +61,20 @@ _REDUCE = {
 
 
 class Lowerer:
-    """Lowers one graph for one machine. ``value[node]`` is the tensor that holds a node's value."""
+    """Lowers a graph for machines of one dataflow. ``value[node]`` is the tensor of a node's value."""
 
     def __init__(self, graph: Graph, machine: SystolicMachine) -> None:
         self.graph = graph
-        self.machine, self.dataflow = machine, machine.matrix_unit.dataflow
-        self.low = Lowering(choose_geometry(machine), machine.matrix_unit.rows, machine.matrix_unit.cols)
-        self.value: dict[int, Tensor] = {}
-        self.inputs: dict[str, Tensor] = {}
-        self.constants: dict[str, tuple[Tensor, Array]] = {}
-        self.scalars: Tensor | None = None
-        self._turned: dict[int, Tensor] = {}
+        self.dataflow = machine.matrix_unit.dataflow
+        self.low = Steps(choose_geometry(machine))
+        self.value: dict[int, Value] = {}
+        self.inputs: dict[str, Value] = {}
+        self.constants: dict[str, tuple[Value, Array]] = {}
+        self.scalars: Value | None = None
+        self._turned: dict[int, Value] = {}
         self._fused = self._choose_fused()
 
-    def run(self) -> Lowering:
+    def run(self) -> Steps:
         """Lowers every node that an output needs."""
         graph = self.graph
         if graph.scalars:
@@ -98,17 +95,17 @@ class Lowerer:
                 self._lower(index, node)
         return self.low
 
-    def own_copy(self, node: int) -> Tensor:
+    def own_copy(self, node: int) -> Value:
         """The node's value in a tensor that is not an input's, a constant's or another result's."""
         source = self.source(node)
         wanted = self.graph.nodes[node]
         self.low.begin("copy", f"copy {wanted.shape} to a result", wanted.where)
         out = self.low.tensor(f"%{node}.result", wanted.shape, wanted.dtype)
-        if source.replicate or source.fixed_row:
+        if source.replicate or source.row is not None:
             function = Function.COPY
-            elementwise(self.low, function, out, [source], item=out.item)
+            self.low.elementwise(function, out, [source], item=out.item)
         else:
-            copy_rows(self.low, out, 0, source.tensor, 0, out.rows)
+            self.low.copy_rows(out, 0, source.tensor, 0, out.rows)
         return out
 
     def source(self, node: int, columns: int = 1) -> Source:
@@ -116,7 +113,7 @@ class Lowerer:
         described = self.graph.nodes[node]
         if described.op == "scalar":
             assert self.scalars is not None
-            return Source(self.scalars, described.attrs["index"], replicate=True, fixed_row=True)
+            return Source(self.scalars, replicate=True, row=described.attrs["index"])
         tensor = self.value[node]
         return Source(tensor, replicate=tensor.cols == 1 and columns > 1)
 
@@ -157,55 +154,44 @@ class Lowerer:
         where = f" in {node.where.function}" if node.where.function else ""
         self.low.begin(node.op, f"{node.op} {label or shape}{where}", node.where, macs)
 
-    def _new(self, index: int) -> Tensor:
+    def _new(self, index: int) -> Value:
         node = self.graph.nodes[index]
         return self.low.tensor(f"%{index}", node.shape, node.dtype)
 
     # -- matmul ----------------------------------------------------------------------------------------------
 
-    def _copy_epilogue(self, index: int) -> Epilogue:
-        out = self._new(index)
-        self.value[index] = out
+    def _copy_epilogue(self, index: int) -> Elementwise:
+        out = self.value[index] = self._new(index)
+        return Elementwise(Function.COPY, out, [None], item=2)
 
-        def copy(tile: TileSource) -> None:
-            elementwise(self.low, Function.COPY, out, [tile], item=2)
-
-        return copy
-
-    def _operand(self, node: int, transpose: bool) -> Tensor:
+    def _operand(self, node: int, transpose: bool) -> Value:
         """A matmul's operand as it must lie in memory; its transpose is made once and shared."""
         tensor = self.value[node]
         if not transpose:
             return tensor
-        if tensor.first_block not in self._turned:
-            self._turned[tensor.first_block] = views.transposed(self.low, tensor)
-        return self._turned[tensor.first_block]
+        if tensor.number not in self._turned:
+            self._turned[tensor.number] = views.transposed(self.low, tensor)
+        return self._turned[tensor.number]
 
-    def _matmul(self, index: int, epilogue: Epilogue) -> None:
+    def _matmul(self, index: int, epilogue: Elementwise) -> None:
         node = self.graph.nodes[index]
         a, b = node.inputs
         turn_a, turn_b = node.attrs["transpose_a"], node.attrs["transpose_b"]
         m, k, n = self.graph.matmul_mkn(index)
-        check_tiles(self.machine, self.low.geometry, node, m, k, n)
         self._begin(node, m * k * n, f"{m}x{k}x{n}")
         integer = node.dtype == "int32"
         if self.dataflow == "os":
             left, right = self._operand(a, not turn_a), self._operand(b, turn_b)
-            output_stationary(self.low, left, right, epilogue, integer=integer)
+            self.low.matmul(left, right, epilogue, integer=integer, output_stationary=True)
         elif self.dataflow == "ws":
             left, right = self._operand(a, turn_a), self._operand(b, turn_b)
-            weight_stationary(self.low, left, right, epilogue, integer=integer)
+            self.low.matmul(left, right, epilogue, integer=integer, output_stationary=False)
         else:  # input-stationary: C^T = B^T A^T with a tile of A^T held, then the transpose of the result
             left, right = self._operand(b, not turn_b), self._operand(a, not turn_a)
             turned = self.low.tensor(f"%{index}.T", (n, m), node.dtype)
-            weight_stationary(
-                self.low,
-                left,
-                right,
-                lambda tile: elementwise(self.low, Function.COPY, turned, [tile], item=2),
-                integer=integer,
-            )
-            views.transpose_rows(self.low, self.value[index], turned)
+            copy = Elementwise(Function.COPY, turned, [None], item=2)
+            self.low.matmul(left, right, copy, integer=integer, output_stationary=False)
+            self.low.transpose_rows(self.value[index], turned)
 
     # -- element by element ----------------------------------------------------------------------------------
 
@@ -217,22 +203,15 @@ class Lowerer:
         function, integer = self._function(node)
         if index in self._fused:
             matmul = self._fused[index]
-            out = self._new(index)
-            self.value[index] = out
-
-            def epilogue(tile: TileSource) -> None:
-                sources = [
-                    tile if source == matmul else self.source(source, out.cols) for source in node.inputs
-                ]
-                elementwise(self.low, function, out, [*sources, *self._zero(node)], integer=integer)
-
-            self._matmul(matmul, epilogue)
+            out = self.value[index] = self._new(index)
+            reads = [None if source == matmul else self.source(source, out.cols) for source in node.inputs]
+            self._matmul(matmul, Elementwise(function, out, [*reads, *self._zero(node)], integer))
             return
         self._begin(node)
         out = self._new(index)
         columns = out.cols
         sources = [self.source(source, columns) for source in node.inputs]
-        elementwise(self.low, function, out, [*sources, *self._zero(node)], integer=integer)
+        self.low.elementwise(function, out, [*sources, *self._zero(node)], integer=integer)
         self.value[index] = out
 
     def _function(self, node: Node) -> tuple[Function, bool]:
@@ -254,20 +233,20 @@ class Lowerer:
         if ZERO not in self.constants:
             tensor = self.low.tensor(ZERO, (1, 1), "float32")
             self.constants[ZERO] = (tensor, np.zeros((1, 1), np.float32))
-        return [Source(self.constants[ZERO][0], replicate=True, fixed_row=True)]
+        return [Source(self.constants[ZERO][0], replicate=True, row=0)]
 
-    def _alias(self, source: int, node: Node) -> Tensor:
+    def _alias(self, source: int, node: Node) -> Value:
         """The same blocks under another shape (their rows and columns are the same)."""
         if self.graph.nodes[source].op == "scalar":
             out = self.low.tensor("%scalar", node.shape, node.dtype)
             self._begin(node)
-            elementwise(self.low, Function.COPY, out, [self.source(source)], item=2)
+            self.low.elementwise(Function.COPY, out, [self.source(source)], item=2)
             return out
         return _seen_as(self.value[source], node.shape, node.dtype)
 
     # -- reductions ------------------------------------------------------------------------------------------
 
-    def _reduce(self, index: int, node: Node) -> Tensor:
+    def _reduce(self, index: int, node: Node) -> Value:
         """One axis after the other, the lowest first; every axis is kept at length 1 until the end."""
         current = self.value[node.inputs[0]]
         shape = list(self.graph.nodes[node.inputs[0]].shape)
@@ -281,48 +260,44 @@ class Lowerer:
         return self._reshaped(source, node.shape)
 
     def _reduce_axis(
-        self, source: Tensor, shape: tuple[int, ...], axis: int, op: str, integer: bool
-    ) -> Tensor:
+        self, source: Value, shape: tuple[int, ...], axis: int, op: str, integer: bool
+    ) -> Value:
         reducing, pairwise = _REDUCE[op]
         low = self.low
         if axis == len(shape) - 1:
             turned = views.transposed(low, source)
             line = low.tensor("reduced", (1, turned.cols), source.dtype)
-            reduce_rows(low, reducing, line, 0, turned, 0, turned.rows, integer=integer)
+            low.reduce_rows(reducing, line, 0, turned, 0, turned.rows, integer=integer)
             return views.transposed(low, line)
         outer, count, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 : -1])
         out = low.tensor("reduced", (outer * inner, source.cols), source.dtype)
         if inner == 1:
             for row in range(outer):
-                reduce_rows(low, reducing, out, row, source, row * count, count, integer=integer)
+                low.reduce_rows(reducing, out, row, source, row * count, count, integer=integer)
             return out
         # Rows of one sum lie ``inner`` apart: whole groups of rows are combined, one after the other.
         for row in range(outer):
             chain = low.tensor("chain", (inner, source.cols), source.dtype)
-            copy_rows(low, chain, 0, source, row * count * inner, inner)
+            low.copy_rows(chain, 0, source, row * count * inner, inner)
             for position in range(1, count):
                 following = low.tensor("chain", (inner, source.cols), source.dtype)
-                addend = Source(source, (row * count + position) * inner)
-                self._combine(pairwise, following, chain, addend, integer)
+                addend = low.tensor("rows", (inner, source.cols), source.dtype)
+                low.copy_rows(addend, 0, source, (row * count + position) * inner, inner)
+                low.elementwise(pairwise, following, [Source(chain), Source(addend)], integer=integer)
                 chain = following
-            copy_rows(low, out, row * inner, chain, 0, inner)
+            low.copy_rows(out, row * inner, chain, 0, inner)
         return out
-
-    def _combine(self, function: Function, out: Tensor, chain: Tensor, addend: Source, integer: bool) -> None:
-        rows = self.low.tensor("rows", (out.rows, out.cols), out.dtype)
-        copy_rows(self.low, rows, 0, addend.tensor, addend.first_row, out.rows)
-        elementwise(self.low, function, out, [Source(chain), Source(rows)], integer=integer)
 
     # -- views -----------------------------------------------------------------------------------------------
 
-    def _reshaped(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def _reshaped(self, source: Value, shape: tuple[int, ...]) -> Value:
         rows, cols = matrix_shape(shape)
         if (rows, cols) != (source.rows, source.cols):
             source = views.reshape(self.low, source, cols)
         return _seen_as(source, shape, source.dtype)
 
-    def _view(self, index: int, node: Node) -> Tensor:
-        handlers: dict[str, Callable[[Node], Tensor]] = {
+    def _view(self, index: int, node: Node) -> Value:
+        handlers: dict[str, Callable[[Node], Value]] = {
             "transpose": self._transpose,
             "reshape": lambda node: self._reshaped(self._held(node.inputs[0]), node.shape),
             "slice": self._slice,
@@ -333,13 +308,13 @@ class Lowerer:
         out = handlers[node.op](node)
         return _seen_as(out, node.shape, node.dtype)
 
-    def _held(self, node: int) -> Tensor:
+    def _held(self, node: int) -> Value:
         """A node as a tensor; a scalar of the table becomes one."""
         if self.graph.nodes[node].op == "scalar":
             return self._alias(node, self.graph.nodes[node])
         return self.value[node]
 
-    def _transpose(self, node: Node) -> Tensor:
+    def _transpose(self, node: Node) -> Value:
         source = self._held(node.inputs[0])
         shape = self.graph.nodes[node.inputs[0]].shape
         axes = tuple(node.attrs["axes"])
@@ -349,7 +324,7 @@ class Lowerer:
             return self._operand(node.inputs[0], True)
         return views.transpose_axes(self.low, source, shape, axes)
 
-    def _slice(self, node: Node) -> Tensor:
+    def _slice(self, node: Node) -> Value:
         source = self._held(node.inputs[0])
         shape = self.graph.nodes[node.inputs[0]].shape
         key = [tuple(part) for part in node.attrs["key"]]
@@ -357,28 +332,27 @@ class Lowerer:
             return source
         return views.slice_tensor(self.low, source, shape, key)
 
-    def _broadcast_to(self, node: Node) -> Tensor:
+    def _broadcast_to(self, node: Node) -> Value:
         out = self.low.tensor("broadcast", node.shape, node.dtype)
-        elementwise(self.low, Function.COPY, out, [self.source(node.inputs[0], out.cols)], item=out.item)
+        self.low.elementwise(Function.COPY, out, [self.source(node.inputs[0], out.cols)], item=out.item)
         return out
 
-    def _concatenate(self, node: Node) -> Tensor:
+    def _concatenate(self, node: Node) -> Value:
         parts = [self._held(source) for source in node.inputs]
         return views.concatenate(self.low, parts, node.shape, node.attrs["axis"])
 
-    def _update(self, node: Node) -> Tensor:
+    def _update(self, node: Node) -> Value:
         base = self._held(node.inputs[0])
         shape = node.shape or (1,)
         key = [tuple(part) for part in node.attrs["key"]] or [(0, 1, 1)]
         counts = tuple(len(range(*part)) for part in key)
         value = self.low.tensor("value", counts, node.dtype)
-        elementwise(
-            self.low, Function.COPY, value, [self.source(node.inputs[1], value.cols)], item=value.item
-        )
+        source = self.source(node.inputs[1], value.cols)
+        self.low.elementwise(Function.COPY, value, [source], item=value.item)
         return views.write_slice(self.low, base, shape, key, value, counts[-1])
 
 
-def _seen_as(tensor: Tensor, shape: tuple[int, ...], dtype: str) -> Tensor:
+def _seen_as(tensor: Value, shape: tuple[int, ...], dtype: str) -> Value:
     if tensor.shape == shape and tensor.dtype == dtype:
         return tensor
     seen = replace(tensor, shape=shape, dtype=dtype)

@@ -18,9 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.compiler.tensors import Geometry, Operand, Tensor
-from simulator.graph import Location
 from simulator.isa import Flag, Opcode
-from simulator.program import Operation
 from simulator.units import ceil_div
 
 NO_TILE = -1
@@ -86,7 +84,7 @@ def touched(instruction: Symbolic) -> list[int]:
 
 @dataclass(eq=False)
 class Lowering:
-    """What lowering builds: tensors with their blocks, and entries over them in program order."""
+    """What steps are cut into: tensors with their blocks, and entries over them in program order."""
 
     geometry: Geometry
     rows: int  # of the array
@@ -94,14 +92,8 @@ class Lowering:
     tensors: list[Tensor] = field(default_factory=list)
     block_tensor: list[int] = field(default_factory=list)  # index of the tensor of every block
     words: array[int] = field(default_factory=lambda: array("q"))  # of the entries
-    operations: list[Operation] = field(default_factory=list)
     tiles: int = 0  # accumulator tiles
     current: int = -1  # operation that entries are added for
-
-    def begin(self, name: str, label: str, where: Location, macs: int = 0) -> None:
-        """Instructions added from here on belong to a new operation."""
-        self.operations.append(Operation(name, label, where, macs))
-        self.current = len(self.operations) - 1
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: str, *, whole_rows: bool = False) -> Tensor:
         """A new tensor. ``whole_rows``: blocks are not cut between rows (batched transposes need that)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.compiler.tensors import Geometry, choose_geometry
 from simulator.errors import CompileError
-from simulator.graph import Graph, Node
+from simulator.graph import Graph
 from simulator.machines.systolic import SystolicMachine
 from simulator.units import ceil_div
 
@@ -12,20 +12,20 @@ MAX_TILES = 1 << 25  # of one matrix multiplication
 MAX_SUMS = 1 << 20
 
 
-def check_tiles(
-    machine: SystolicMachine, geometry: Geometry, node: Node, m: int, k: int, n: int
-) -> None:
+def check_tiles(graph: Graph, machine: SystolicMachine, geometry: Geometry) -> None:
     """Raises:
-    CompileError: more tiles than can be compiled in bounded time and memory.
+    CompileError: a matmul takes more tiles than can be compiled in bounded time and memory.
     """
     unit = machine.matrix_unit
-    tiles, sums = tiles_of(machine, geometry, m, k, n)
-    for count, of, most in ((tiles, "tiles", MAX_TILES), (sums, "accumulator tiles", MAX_SUMS)):
-        if count > most:
-            raise CompileError(
-                f"{node.where}: matmul {m}x{k}x{n} takes {count:,} {of} on an array of {unit.rows} x "
-                f"{unit.cols}; at most {most:,} can be compiled"
-            )
+    for index in graph.matmuls():
+        m, k, n = graph.matmul_mkn(index)
+        tiles, sums = tiles_of(machine, geometry, m, k, n)
+        for count, of, most in ((tiles, "tiles", MAX_TILES), (sums, "accumulator tiles", MAX_SUMS)):
+            if count > most:
+                raise CompileError(
+                    f"{graph.nodes[index].where}: matmul {m}x{k}x{n} takes {count:,} {of} on an array of "
+                    f"{unit.rows} x {unit.cols}; at most {most:,} can be compiled"
+                )
 
 
 def tiles_of(machine: SystolicMachine, geometry: Geometry, m: int, k: int, n: int) -> tuple[int, int]:

@@ -1,12 +1,11 @@
-"""Element-by-element functions, copies and reductions as VEC instructions."""
+"""Element-by-element functions, copies and reductions of tensors that are cut, as VEC instructions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
+from simulator.compiler.steps import ALL, Run
 from simulator.compiler.symbolic import (
     ACCUMULATOR,
     NATURAL,
@@ -20,22 +19,27 @@ from simulator.compiler.symbolic import (
 from simulator.compiler.tensors import Tensor, pieces
 from simulator.isa import Flag, Function
 
-RowRun = tuple[
-    int, int, int, bool
-]  # first and last row + 1 of the result, first row of the operand, moves on
 
-
-class Source(NamedTuple):
-    """An operand of a vector instruction: a tensor that broadcasts to the result."""
+class Operand(NamedTuple):
+    """An operand of a vector instruction, and which of its rows serve those of the result."""
 
     tensor: Tensor
-    first_row: int = 0  # row of the tensor that serves the result's first row
-    replicate: bool = False  # one column serves all
-    fixed_row: bool = False  # one row serves all (a scalar of the table)
+    replicate: bool  # one column serves all
+    runs: Sequence[Run]
 
 
-class TileSource(NamedTuple):
-    """An operand in an accumulator tile: rows ``[first_row, last_row)`` of one panel of the result."""
+class Mapped(NamedTuple):
+    """``out = function(sources)``; None as a source is the accumulator tile."""
+
+    function: int
+    flags: int
+    item: int
+    out: Tensor
+    sources: Sequence[Operand | None]
+
+
+class Tile(NamedTuple):
+    """An accumulator tile: rows ``[first_row, last_row)`` of one panel of the result."""
 
     tile: int
     panel: int
@@ -43,37 +47,7 @@ class TileSource(NamedTuple):
     last_row: int
 
 
-def row_runs(
-    lead_out: tuple[int, ...], lead_in: tuple[int, ...], rows_out: int, rows_in: int
-) -> list[RowRun]:
-    """Runs of result rows whose operand rows are consecutive or all the same, under NumPy's broadcasting."""
-    if rows_in == rows_out:
-        return [(0, rows_out, 0, True)]
-    if rows_in == 1:
-        return [(0, rows_out, 0, False)]
-    source = np.broadcast_to(np.arange(rows_in).reshape(lead_in), lead_out).ravel()
-    runs: list[RowRun] = []
-    at = 0
-    while at < rows_out:
-        moves = at + 1 < rows_out and source[at + 1] == source[at] + 1
-        step = 1 if moves else 0
-        upto = at + 1
-        while upto < rows_out and source[upto] == source[upto - 1] + step:
-            upto += 1
-        runs.append((at, upto, int(source[at]), moves))
-        at = upto
-    return runs
-
-
-def _broadcast(out: Tensor, source: Source) -> list[RowRun]:
-    if source.fixed_row:
-        return [(0, out.rows, source.first_row, False)]
-    lead_out, lead_in = out.shape[:-1], source.tensor.shape[:-1]
-    runs = row_runs(lead_out, lead_in, out.rows, source.tensor.rows)
-    return [(r0, r1, s + source.first_row, moves) for r0, r1, s, moves in runs]
-
-
-def _run_at(runs: list[RowRun], row: int) -> tuple[int, int, bool]:
+def _run_at(runs: Sequence[Run], row: int) -> tuple[int, int, bool]:
     """``(operand row, end of the run, moves)`` at a result row."""
     for r0, r1, first, moves in runs:
         if r0 <= row < r1:
@@ -81,15 +55,13 @@ def _run_at(runs: list[RowRun], row: int) -> tuple[int, int, bool]:
     raise AssertionError("row runs cover every row")
 
 
-def _row_pieces(
-    out: Tensor, r0: int, r1: int, sources: Sequence[Source], runs: Sequence[list[RowRun]]
-) -> Iterator[tuple[int, int]]:
+def _row_pieces(r0: int, r1: int, sources: Sequence[Operand]) -> Iterator[tuple[int, int]]:
     """Result rows cut wherever an operand changes its run or its block."""
     at = r0
     while at < r1:
         upto = r1
-        for source, source_runs in zip(sources, runs, strict=True):
-            row, end, moves = _run_at(source_runs, at)
+        for source in sources:
+            row, end, moves = _run_at(source.runs, at)
             upto = min(upto, end)
             if moves:
                 chunk = source.tensor.chunk
@@ -98,22 +70,12 @@ def _row_pieces(
         at = upto
 
 
-def elementwise(
-    low: Lowering,
-    function: Function,
-    out: Tensor,
-    sources: Sequence[Source | TileSource],
-    *,
-    integer: bool = False,
-    item: int = 0,
-) -> None:
-    """``out = function(sources)`` over the whole of ``out``, or over what the accumulator tile holds."""
-    tile = next((source for source in sources if isinstance(source, TileSource)), None)
-    tensors = [source for source in sources if isinstance(source, Source)]
-    runs = [_broadcast(out, source) for source in tensors]
-    flags = int(Flag.INTEGER) if integer else 0
-    if tile is None and _block_by_block(out, tensors, runs):
-        _all_blocks(low, function, out, tensors, runs, flags, item)
+def elementwise(low: Lowering, mapped: Mapped, tile: Tile | None = None) -> None:
+    """The whole of the result, or what the accumulator tile holds."""
+    function, flags, item, out, sources = mapped
+    tensors = [source for source in sources if source is not None]
+    if tile is None and _block_by_block(out, tensors):
+        _all_blocks(low, mapped, tensors)
         return
     groups = [source.tensor.group for source in tensors if not source.replicate]
     blocks: Sequence[int] = range(out.n_blocks)
@@ -126,8 +88,8 @@ def elementwise(
             p0, p1 = max(p0, tile.panel), min(p1, tile.panel + 1)
             r0, r1 = max(r0, tile.first_row), min(r1, tile.last_row)
         for panel, last_panel in pieces(p0, p1, *groups):
-            for row, last_row in _row_pieces(out, r0, r1, tensors, runs):
-                places, extra = _places(sources, runs, panel, row, last_row)
+            for row, last_row in _row_pieces(r0, r1, tensors):
+                places, extra = _places(sources, panel, row, last_row)
                 low.vec(
                     function,
                     last_row - row,
@@ -142,52 +104,37 @@ def elementwise(
                 )
 
 
-def _block_by_block(out: Tensor, sources: Sequence[Source], runs: Sequence[list[RowRun]]) -> bool:
+def _block_by_block(out: Tensor, sources: Sequence[Operand]) -> bool:
     """Whether no operand changes its run or its block within a block of the result."""
-    for source, (first, *others) in zip(sources, runs, strict=True):
-        _, _, row, moves = first
-        tensor = source.tensor
-        if others or (moves and (tensor.chunk % out.chunk or row % tensor.chunk)):
+    for tensor, replicate, (first, *others) in sources:
+        if others or (first.moves and (tensor.chunk % out.chunk or first.source_row % tensor.chunk)):
             return False
-        if not source.replicate and tensor.group % out.group:
+        if not replicate and tensor.group % out.group:
             return False
     return True
 
 
-def _all_blocks(
-    low: Lowering,
-    function: Function,
-    out: Tensor,
-    sources: Sequence[Source],
-    runs: Sequence[list[RowRun]],
-    flags: int,
-    item: int,
-) -> None:
-    places, moving = [], 0
-    for index, (source, ((_, _, row, moves),)) in enumerate(zip(sources, runs, strict=True)):
-        places.append(Place(source.tensor.number, 0, row, 0 if source.replicate else NATURAL))
-        moving |= moves << index
-        if source.replicate:
+def _all_blocks(low: Lowering, mapped: Mapped, sources: Sequence[Operand]) -> None:
+    places, moving, flags = [], 0, mapped.flags
+    for index, (tensor, replicate, (run,)) in enumerate(sources):
+        places.append(Place(tensor.number, 0, run.source_row, 0 if replicate else NATURAL))
+        moving |= run.moves << index
+        if replicate:
             flags |= REPLICATE[index]
-    low.blocks(function, out, places, moving, flags=flags, item=item)
+    low.blocks(mapped.function, mapped.out, places, moving, flags=flags, item=mapped.item)
 
 
 def _places(
-    sources: Sequence[Source | TileSource],
-    runs: Sequence[list[RowRun]],
-    panel: int,
-    row: int,
-    last_row: int,
+    sources: Sequence[Operand | None], panel: int, row: int, last_row: int
 ) -> tuple[list[tuple[int, int, int, int]], int]:
     places: list[tuple[int, int, int, int]] = []
     flags = 0
-    of_tensors = iter(runs)
     for index, source in enumerate(sources):
-        if isinstance(source, TileSource):
+        if source is None:
             places.append(NOWHERE)
             flags |= ACCUMULATOR[index]
             continue
-        source_row, _, moves = _run_at(next(of_tensors), row)
+        source_row, _, moves = _run_at(source.runs, row)
         if source.replicate:
             places.append(Place(source.tensor.number, 0, source_row, 0))
             flags |= REPLICATE[index]
@@ -202,18 +149,17 @@ def copy_rows(
     low: Lowering,
     out: Tensor,
     out_row: int,
+    out_panel: int,
     source: Tensor,
     source_row: int,
+    source_panel: int,
     rows: int,
-    *,
-    out_panel: int = 0,
-    source_panel: int = 0,
-    panels: int | None = None,
-    out_step: int = 1,
-    source_step: int = 1,
+    panels: int,
+    out_step: int,
+    source_step: int,
 ) -> None:
     """Copies whole lines between tensors, every ``source_step``-th row to every ``out_step``-th row."""
-    count = out.panels if panels is None else panels
+    count = out.panels if panels == ALL else panels
     stepping = out_step != 1 or source_step != 1
     for index in range(count):
         panel, from_panel = out_panel + index, source_panel + index
@@ -236,17 +182,15 @@ def copy_rows(
 
 def reduce_rows(
     low: Lowering,
-    function: Function,
+    function: int,
+    flags: int,
     out: Tensor,
     out_row: int,
     source: Tensor,
     row: int,
     rows: int,
-    *,
-    integer: bool,
 ) -> None:
     """Line ``out_row`` of every panel = chain over ``rows`` consecutive rows of the source."""
-    base = Flag.INTEGER if integer else Flag.NONE
     for panel, last_panel in pieces(0, out.panels, out.group, source.group):
         for index, (r0, r1) in enumerate(pieces(row, row + rows, source.chunk)):
             low.vec(
@@ -256,5 +200,5 @@ def reduce_rows(
                 out.tail(last_panel - 1),
                 Place(out.number, panel, out_row),
                 (Place(source.number, panel, r0),),
-                flags=base | (Flag.ACCUMULATE if index else Flag.NONE),
+                flags=flags | (Flag.ACCUMULATE if index else Flag.NONE),
             )

@@ -9,52 +9,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from simulator.compiler.symbolic import Lowering, Place
-from simulator.compiler.tensors import Tensor
-from simulator.compiler.vector import copy_rows
+from simulator.compiler.steps import Steps, Value
+from simulator.units import ceil_div
 
 Key = Sequence[tuple[int, int, int]]
 
 
-def transpose_rows(
-    low: Lowering, out: Tensor, source: Tensor, *, out_row: int = 0, row: int = 0, rows: int | None = None
-) -> None:
-    """``out[out_row + c, r] = source[row + r, c]`` for ``rows`` rows, line by line squares.
-
-    The rows read must not be cut by a block within a square: ``row`` is a multiple of the line, or the
-    source is held in whole rows.
-    """
-    low.transposes(
-        Place(out.number, 0, out_row),
-        Place(source.number, 0, row),
-        source.rows if rows is None else rows,
-        source.panels,
-        source.item,
-    )
-
-
-def transposed(low: Lowering, source: Tensor, *, whole_rows: bool = False) -> Tensor:
+def transposed(low: Steps, source: Value, *, whole_rows: bool = False) -> Value:
     """A new (cols, rows) tensor: the two-dimensional transpose of what lies in memory."""
     out = low.tensor(f"{source.name}.T", (source.cols, source.rows), source.dtype, whole_rows=whole_rows)
-    transpose_rows(low, out, source)
+    low.transpose_rows(out, source)
     return out
 
 
-def swap_last_two(low: Lowering, source: Tensor, batch: int, rows: int, cols: int) -> Tensor:
+def swap_last_two(low: Steps, source: Value, batch: int, rows: int, cols: int) -> Value:
     """(batch, rows, cols) to (batch, cols, rows), matrix by matrix."""
     if batch == 1:
         return transposed(low, source)
     held = source
-    if source.chunk < source.rows:
+    if low.is_cut_between_rows(source):
         held = low.tensor(f"{source.name}.held", source.shape, source.dtype, whole_rows=True)
-        copy_rows(low, held, 0, source, 0, source.rows)
+        low.copy_rows(held, 0, source, 0, source.rows)
     out = low.tensor(f"{source.name}.swapped", (batch, cols, rows), source.dtype, whole_rows=True)
     for index in range(batch):
-        transpose_rows(low, out, held, out_row=index * cols, row=index * rows, rows=rows)
+        low.transpose_rows(out, held, out_row=index * cols, row=index * rows, rows=rows)
     return out
 
 
-def permute_rows(low: Lowering, source: Tensor, lead: tuple[int, ...], axes: Sequence[int]) -> Tensor:
+def permute_rows(low: Steps, source: Value, lead: tuple[int, ...], axes: Sequence[int]) -> Value:
     """Rows, indexed by ``lead``, in the order of the permuted axes."""
     out = low.tensor(f"{source.name}.rows", (source.rows, source.cols), source.dtype)
     shape = [lead[axis] for axis in axes]
@@ -65,11 +47,11 @@ def permute_rows(low: Lowering, source: Tensor, lead: tuple[int, ...], axes: Seq
         for size, stride in zip(reversed(shape[:-1]), reversed(strides[:-1]), strict=True):
             rest, digit = divmod(rest, size)
             row += digit * stride
-        copy_rows(low, out, index * inner, source, row, inner, source_step=step)
+        low.copy_rows(out, index * inner, source, row, inner, source_step=step)
     return out
 
 
-def transpose_axes(low: Lowering, source: Tensor, shape: tuple[int, ...], axes: tuple[int, ...]) -> Tensor:
+def transpose_axes(low: Steps, source: Value, shape: tuple[int, ...], axes: tuple[int, ...]) -> Value:
     """NumPy's transpose of an array of any number of dimensions."""
     last = len(shape) - 1
     if axes[-1] == last:
@@ -89,7 +71,7 @@ def transpose_axes(low: Lowering, source: Tensor, shape: tuple[int, ...], axes: 
     return permute_rows(low, swapped, tuple(shape[axis] for axis in now), wanted)
 
 
-def reshape(low: Lowering, source: Tensor, cols: int) -> Tensor:
+def reshape(low: Steps, source: Value, cols: int) -> Value:
     """The same elements in C order, in lines of ``cols`` columns."""
     if cols == source.cols:
         return source
@@ -97,23 +79,23 @@ def reshape(low: Lowering, source: Tensor, cols: int) -> Tensor:
     return _merge_columns(low, _split_columns(low, source, width), cols)
 
 
-def _split_columns(low: Lowering, source: Tensor, width: int) -> Tensor:
+def _split_columns(low: Steps, source: Value, width: int) -> Value:
     """(rows, cols) to (rows * cols / width, width)."""
     parts = source.cols // width
     if parts == 1:
         return source
-    turned = transposed(low, source, whole_rows=width % low.geometry.line != 0)
+    turned = transposed(low, source, whole_rows=width % low.line != 0)
     if source.rows == 1 and width == 1:
         return turned
     out = low.tensor(f"{source.name}.split", (source.rows * parts, width), source.dtype)
     for part in range(parts):
         piece = low.tensor(f"{source.name}.part", (source.rows, width), source.dtype)
-        transpose_rows(low, piece, turned, row=part * width, rows=width)
-        copy_rows(low, out, part, piece, 0, source.rows, out_step=parts)
+        low.transpose_rows(piece, turned, row=part * width, rows=width)
+        low.copy_rows(out, part, piece, 0, source.rows, out_step=parts)
     return out
 
 
-def _merge_columns(low: Lowering, source: Tensor, cols: int) -> Tensor:
+def _merge_columns(low: Steps, source: Value, cols: int) -> Value:
     """(rows, width) to (rows * width / cols, cols)."""
     width = source.cols
     parts = cols // width
@@ -125,28 +107,28 @@ def _merge_columns(low: Lowering, source: Tensor, cols: int) -> Tensor:
     gathered = low.tensor(f"{source.name}.columns", (cols, rows), source.dtype)
     for part in range(parts):
         piece = low.tensor(f"{source.name}.part", (rows, width), source.dtype)
-        copy_rows(low, piece, 0, source, part, rows, source_step=parts)
+        low.copy_rows(piece, 0, source, part, rows, source_step=parts)
         turned = transposed(low, piece)
-        copy_rows(low, gathered, part * width, turned, 0, width)
+        low.copy_rows(gathered, part * width, turned, 0, width)
     return transposed(low, gathered)
 
 
-def slice_tensor(low: Lowering, source: Tensor, shape: tuple[int, ...], key: Key) -> Tensor:
+def slice_tensor(low: Steps, source: Value, shape: tuple[int, ...], key: Key) -> Value:
     """``source[key]`` for basic slices with positive steps."""
     out = source
     columns = key[-1] if key else (0, 1, 1)
     now = list(shape) if shape else [1]
     if columns != (0, now[-1], 1):
         count = len(range(*columns))
-        line = low.geometry.line
+        line = low.line
         if columns[2] == 1 and columns[0] % line == 0:
             cut = low.tensor(f"{source.name}.cols", (out.rows, count), source.dtype)
-            copy_rows(low, cut, 0, out, 0, out.rows, source_panel=columns[0] // line)
+            low.copy_rows(cut, 0, out, 0, out.rows, source_panel=columns[0] // line)
             out = cut
         else:
             turned = transposed(low, out)
             cut = low.tensor(f"{source.name}.cols", (count, out.rows), source.dtype)
-            copy_rows(low, cut, 0, turned, columns[0], count, source_step=columns[2])
+            low.copy_rows(cut, 0, turned, columns[0], count, source_step=columns[2])
             out = transposed(low, cut)
         now[-1] = count
     lead = now[:-1]
@@ -154,24 +136,24 @@ def slice_tensor(low: Lowering, source: Tensor, shape: tuple[int, ...], key: Key
         rows = _rows_of(lead, key[:-1])
         cut = low.tensor(f"{source.name}.cut", (len(rows), out.cols), source.dtype)
         for to, start, count, step in _runs(rows):
-            copy_rows(low, cut, to, out, start, count, source_step=step)
+            low.copy_rows(cut, to, out, start, count, source_step=step)
         out = cut
     return out
 
 
 def write_slice(
-    low: Lowering, base: Tensor, shape: tuple[int, ...], key: Key, value: Tensor, value_cols: int
-) -> Tensor:
+    low: Steps, base: Value, shape: tuple[int, ...], key: Key, value: Value, value_cols: int
+) -> Value:
     """A copy of ``base`` with ``value`` (already of the slice's shape) in the place of ``base[key]``."""
     columns = key[-1]
-    line = low.geometry.line
     whole = columns == (0, shape[-1], 1)
     rows = _rows_of(list(shape[:-1]), key[:-1]) if len(shape) > 1 else [0]
     if whole:
         out = _copy(low, base)
         for at, start, count, step in _runs(rows):
-            copy_rows(low, out, start, value, at, count, out_step=step)
+            low.copy_rows(out, start, value, at, count, out_step=step)
         return out
+    line = low.line
     if rows == list(range(base.rows)) or not _aligned(columns, shape[-1], line):
         # Columns are lines of the transpose.
         turned = _copy(low, transposed(low, base))
@@ -182,12 +164,11 @@ def write_slice(
             )
             return write_slice(low, base, shape, [*key[:-1], (0, shape[-1], 1)], patched, shape[-1])
         turned_value = transposed(low, value)
-        copy_rows(low, turned, columns[0], turned_value, 0, value_cols, out_step=columns[2])
+        low.copy_rows(turned, columns[0], turned_value, 0, value_cols, out_step=columns[2])
         return transposed(low, turned)
     out = _copy(low, base)
     for at, start, count, step in _runs(rows):
-        copy_rows(
-            low,
+        low.copy_rows(
             out,
             start,
             value,
@@ -195,19 +176,19 @@ def write_slice(
             count,
             out_step=step,
             out_panel=columns[0] // line,
-            panels=value.panels,
+            panels=ceil_div(value.cols, line),
         )
     return out
 
 
-def concatenate(low: Lowering, parts: Sequence[Tensor], shape: tuple[int, ...], axis: int) -> Tensor:
+def concatenate(low: Steps, parts: Sequence[Value], shape: tuple[int, ...], axis: int) -> Value:
     """NumPy's concatenate. The parts' shapes differ along ``axis`` only."""
     dtype = parts[0].dtype
     if axis == len(shape) - 1:
         turned = low.tensor("columns", (shape[-1], parts[0].rows), dtype)
         at = 0
         for part in parts:
-            copy_rows(low, turned, at, transposed(low, part), 0, part.cols)
+            low.copy_rows(turned, at, transposed(low, part), 0, part.cols)
             at += part.cols
         return transposed(low, turned)
     out = low.tensor("concatenated", shape, dtype)
@@ -216,14 +197,14 @@ def concatenate(low: Lowering, parts: Sequence[Tensor], shape: tuple[int, ...], 
     for index in range(outer):
         for part in parts:
             rows = part.rows // outer
-            copy_rows(low, out, at, part, index * rows, rows)
+            low.copy_rows(out, at, part, index * rows, rows)
             at += rows
     return out
 
 
-def _copy(low: Lowering, source: Tensor) -> Tensor:
+def _copy(low: Steps, source: Value) -> Value:
     out = low.tensor(f"{source.name}.copy", source.shape, source.dtype)
-    copy_rows(low, out, 0, source, 0, source.rows)
+    low.copy_rows(out, 0, source, 0, source.rows)
     return out
 
 

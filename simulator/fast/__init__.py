@@ -6,16 +6,17 @@ is too long for a Trace.
 
 Closed forms give the cycles of whole GEMMs without a Program, in their domains: ``gemm_cycles`` those of
 ``gemm``, ``array_gemm_cycles`` those of an array alone, ``scalesim_cycles`` those of ``--compat scalesim``.
+``..._where`` tells the points of the domain from the others, which have to be compiled.
 """
 
 from simulator.fast.account import Account
-from simulator.fast.array_form import array_gemm_cycles
+from simulator.fast.array_form import array_gemm_cycles, array_gemm_cycles_where
 from simulator.fast.closed_form import gemm_cycles, gemm_cycles_where
 from simulator.fast.core import backend
 from simulator.fast.designs import Designs
 from simulator.fast.many import cycles_over
 from simulator.fast.program import Prepared, prepare
-from simulator.fast.scalesim import scalesim_cycles
+from simulator.fast.scalesim import scalesim_cycles, scalesim_cycles_where
 from simulator.fast.simulate import cycles, simulate
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Designs",
     "Prepared",
     "array_gemm_cycles",
+    "array_gemm_cycles_where",
     "backend",
     "cycles",
     "cycles_over",
@@ -30,5 +32,6 @@ __all__ = [
     "gemm_cycles_where",
     "prepare",
     "scalesim_cycles",
+    "scalesim_cycles_where",
     "simulate",
 ]

@@ -7,20 +7,20 @@ that wait for the adder, a result of several instructions) is out of its domain.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import ConfigError, OutOfDomain
+from simulator.errors import OutOfDomain
 from simulator.fast.program import Longs
-from simulator.fast.shapes import shapes
+from simulator.fast.shapes import Inside, item_bytes, shapes
 from simulator.isa import ADDRESS_BITS
+from simulator.machines.arguments import check_systolic
 from simulator.machines.systolic import SystolicMachine
 from simulator.timing import array_times
 
 LONGEST: Final = 1 << 15  # lines of one instruction
-ITEM_BYTES: Final = {"bfloat16": 2, "int8": 1}
 
 
 def array_gemm_cycles(
@@ -37,12 +37,10 @@ def array_gemm_cycles(
 
     Raises:
         OutOfDomain: the sum does not hold for a point; names the first and why.
-        ConfigError: m, k or n is not an integer from 1 to 2^20, or there is no such data type.
+        ConfigError: an argument is none that is allowed, or shapes do not broadcast.
     """
-    if dtype not in ITEM_BYTES:
-        raise ConfigError(f"dtype = {dtype!r}: {', '.join(ITEM_BYTES)} is allowed")
     sizes = np.broadcast_arrays(*shapes(m, k, n))
-    cycles, limits = _sum(machine, sizes[0], sizes[1], sizes[2], ITEM_BYTES[dtype])
+    cycles, limits = _checked(machine, sizes[0], sizes[1], sizes[2], dtype)
     for reason, holds in limits.items():
         if not np.all(holds):
             at = int(np.argmin(np.broadcast_to(holds, cycles.shape)))
@@ -51,49 +49,60 @@ def array_gemm_cycles(
     return cycles
 
 
+def array_gemm_cycles_where(
+    machine: SystolicMachine,
+    m: npt.ArrayLike,
+    k: npt.ArrayLike,
+    n: npt.ArrayLike,
+    *,
+    dtype: str = "bfloat16",
+) -> tuple[Longs, Inside]:
+    """The same, and which points are in the domain; the cycles of the others mean nothing."""
+    cycles, limits = _checked(machine, *shapes(m, k, n), dtype)
+    inside: Any = True
+    for holds in limits.values():
+        inside = inside & holds
+    return cycles, np.broadcast_to(inside, cycles.shape)
+
+
+def _checked(
+    machine: SystolicMachine, m: Longs, k: Longs, n: Longs, dtype: str
+) -> tuple[Longs, dict[str, Any]]:
+    check_systolic(machine)
+    return _sum(machine, m, k, n, item_bytes(dtype))
+
+
 def _up(x: Any, y: Any) -> Any:
     return -(-x // y)
 
 
+class _Array(NamedTuple):
+    """What the array does, once everything is loaded."""
+
+    fold: Any  # cycles from fold to fold
+    end: Any  # the last sum is in the accumulators
+    in_time: Any  # weights are there when they are needed
+    sums_wait: Any  # for the adder
+
+
 def _sum(machine: SystolicMachine, m: Longs, k: Longs, n: Longs, item: int) -> tuple[Longs, dict[str, Any]]:
     """Cycles, and what has to hold for them, named by what is wrong where it does not."""
-    unit, array = machine.matrix_unit, array_times(machine)
-    rows, read, line = unit.rows, array.operand, machine.line_elements
-    stationary, queue = unit.dataflow != "os", machine.sequencer.queue_depth
+    unit, line, read = machine.matrix_unit, machine.line_elements, machine.unified_buffer.read_latency_cycles
+    stationary, rate = unit.dataflow != "os", machine.hbm.bytes_per_cycle
     down, across, stream = {"ws": (k, n, m), "is": (k, m, n), "os": (m, n, k)}[unit.dataflow]
-    tiles_down, tiles_across = _up(down, rows), _up(across, unit.cols)
-    folds = tiles_down * tiles_across
+    tiles_down, tiles_across = _up(down, unit.rows), _up(across, unit.cols)
     moving = tiles_down * stream
-    held = folds * rows if stationary else tiles_across * stream
+    held = tiles_down * tiles_across * unit.rows if stationary else tiles_across * stream
     lines = tiles_across * (stream if stationary else down)
-    rate = machine.hbm.bytes_per_cycle
 
     def transfer(count: Any, n_bytes: int) -> Any:
         return _up(count * (line * n_bytes * rate.denominator), rate.numerator)
 
     loaded = 1 + transfer(moving, item) + transfer(held, item) + max(machine.hbm.latency_cycles, read)
-    if stationary:
-        swap = array.rows_before_weights + array.weights_before_rows
-        if not unit.overlap:
-            fold = stream - 1 + array.result + array.weights_before_rows
-        elif unit.weight_buffers == 1:
-            fold = stream - 1 + swap
-        else:
-            fold = np.maximum(stream, swap)
-        first = loaded + rows + array.weights_before_rows
-        end = first + (folds - 1) * fold + read + stream - 1 + array.result + array.accumulate
-        ready = swap if unit.overlap else array.result + array.weights_before_rows
-        fifo = min(machine.weight_fifo.depth_tiles, queue - 1)
-        in_time = (folds == 1) | ((fifo - 1) * fold + ready >= 2 * rows + read + 4)
-        sums_wait = (tiles_down > 1) & (fold < array.accumulate)
-    else:
-        corner = (rows - 1) * unit.vertical_hop_cycles + (unit.cols - 1) * unit.horizontal_hop_cycles
-        fold = read + stream * unit.pe_latency_cycles + corner
-        end = loaded + (folds - 1) * (fold + rows) + fold + rows - 1 + array.accumulate
-        in_time = np.True_
-        sums_wait = (folds > 1) & (fold < array.accumulate)
+    passes = _weights_stay if stationary else _sums_stay
+    array = passes(machine, loaded, tiles_down, tiles_across, stream)
     beats = _up(line, machine.vector_unit.lanes)
-    copied = end + read + lines * beats + machine.vector_unit.alu_latency_cycles
+    copied = array.end + read + lines * beats + machine.vector_unit.alu_latency_cycles
     cycles: Longs = copied + read + transfer(lines, 4) + 1
     granules = ((moving + held) * item + 3 & ~3) + 4 * lines
     room = min(machine.buffer_granules, 1 << ADDRESS_BITS)
@@ -102,8 +111,39 @@ def _sum(machine: SystolicMachine, m: Longs, k: Longs, n: Longs, item: int) -> t
             (granules <= room) & (lines <= machine.accumulators.lines)
         ),
         "a tensor takes more than one transfer": np.maximum(np.maximum(moving, held), lines) <= LONGEST,
-        "the sequencer cannot run ahead of the array": (queue >= 2) & (fold >= 4),
-        "weights come later than the array takes them": in_time,
-        "sums wait for the adder": ~sums_wait,
+        "the sequencer cannot run ahead of the array": (
+            (machine.sequencer.queue_depth >= 2) & (array.fold >= 4)
+        ),
+        "weights come later than the array takes them": array.in_time,
+        "sums wait for the adder": ~array.sums_wait,
     }
     return cycles, limits
+
+
+def _weights_stay(machine: SystolicMachine, loaded: Any, down: Any, across: Any, stream: Any) -> _Array:
+    """Weights, or inputs, stay: ``down`` x ``across`` tiles are shifted in, and ``stream`` rows pass each."""
+    unit, array = machine.matrix_unit, array_times(machine)
+    swap = array.rows_before_weights + array.weights_before_rows
+    if not unit.overlap:
+        fold = stream - 1 + array.result + array.weights_before_rows
+    elif unit.weight_buffers == 1:
+        fold = stream - 1 + swap
+    else:
+        fold = np.maximum(stream, swap)
+    folds = down * across
+    first = loaded + unit.rows + array.weights_before_rows
+    end = first + (folds - 1) * fold + array.operand + stream - 1 + array.result + array.accumulate
+    ready = swap if unit.overlap else array.result + array.weights_before_rows
+    fifo = min(machine.weight_fifo.depth_tiles, machine.sequencer.queue_depth - 1)
+    in_time = (folds == 1) | ((fifo - 1) * fold + ready >= 2 * unit.rows + array.operand + 4)
+    return _Array(fold, end, in_time, (down > 1) & (fold < array.accumulate))
+
+
+def _sums_stay(machine: SystolicMachine, loaded: Any, down: Any, across: Any, stream: Any) -> _Array:
+    """``down`` x ``across`` tiles of sums stay until ``stream`` operands have passed, and are shifted out."""
+    unit, array = machine.matrix_unit, array_times(machine)
+    corner = (unit.rows - 1) * unit.vertical_hop_cycles + (unit.cols - 1) * unit.horizontal_hop_cycles
+    fold = array.operand + stream * unit.pe_latency_cycles + corner
+    folds = down * across
+    end = loaded + (folds - 1) * (fold + unit.rows) + fold + unit.rows - 1 + array.accumulate
+    return _Array(fold, end, np.True_, (folds > 1) & (fold < array.accumulate))

@@ -15,8 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from simulator.numerics import build
-from simulator.numerics.library import Prototypes, bound
+from simulator.numerics.library import Prototypes, bound, loaded
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 _PROTOTYPES: Prototypes = {
@@ -24,6 +23,7 @@ _PROTOTYPES: Prototypes = {
     "pulsetrain_fast_simulate": (_INT, (_POINTER,) * 7),
     "pulsetrain_fast_cycles": (_INT, (_POINTER,) * 3),
     "pulsetrain_fast_cycles_of": (_INT, (_LONG, *(_POINTER,) * 4)),
+    "pulsetrain_fast_timing": (_POINTER, ()),
     "pulsetrain_fast_account": (_INT, (_POINTER, _POINTER, _POINTER, _LONG, *(_POINTER,) * 5)),
     "pulsetrain_fast_best": (_INT, ()),
     "pulsetrain_fast_many": (_INT, (_POINTER, _POINTER, _LONG, _POINTER, _LONG, _INT, _POINTER)),
@@ -63,6 +63,7 @@ class Native:
         self.simulate = library.pulsetrain_fast_simulate
         self.cycles = library.pulsetrain_fast_cycles
         self.cycles_of = library.pulsetrain_fast_cycles_of
+        self.timing: int = library.pulsetrain_fast_timing()  # by address, for calls from C
         self.account = library.pulsetrain_fast_account
         self.many = library.pulsetrain_fast_many
         self.best = InstructionSet(library.pulsetrain_fast_best())
@@ -70,10 +71,7 @@ class Native:
 
 @cache
 def _load() -> tuple[Native | None, str]:
-    try:
-        return Native(build.find_or_build()), ""
-    except (build.BuildError, OSError, AttributeError) as error:
-        return None, str(error)
+    return loaded(Native)
 
 
 def native() -> Native | None:

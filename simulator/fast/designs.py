@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,22 @@ import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import ConfigError, OutOfDomain
-from simulator.fast.machine import CYCLES, LINE, NUMBERS, PLACE, RATES, SHARED, STRUCTURE, machine_of, numbers
+from simulator.fast.machine import (
+    CYCLES,
+    LINE,
+    NUMBERS,
+    PLACE,
+    RATES,
+    SHARED,
+    STRUCTURE,
+    machine_of,
+    numbers,
+    numbers_of,
+)
+from simulator.fast.shapes import as_array
+from simulator.machines.arguments import check_systolic, check_systolic_machines, given
+from simulator.machines.columns import MachineColumns
+from simulator.machines.fields import RATE_ALLOWED, parse_rate
 from simulator.machines.messages import allowed, shown
 from simulator.machines.systolic import SystolicMachine
 
@@ -37,8 +51,10 @@ class Designs:
         """These machines, in this order.
 
         Raises:
-            OutOfDomain: they do not agree in what a Program is made for.
+            ConfigError: one is no systolic machine.
+            OutOfDomain: they do not agree in what a Program is made for, or there are none.
         """
+        check_systolic_machines(machines)
         if not machines:
             raise OutOfDomain("no machines")
         first = machines[0]
@@ -49,8 +65,7 @@ class Designs:
                         f"machine {index}: {path} = {_get(machine, path)}, machine 0: "
                         f"{_get(first, path)}; a Program is made for one"
                     )
-        columns = np.array([numbers(machine) for machine in machines], dtype=np.int64)
-        return cls(np.ascontiguousarray(columns.T), first.clock.mhz)
+        return cls(numbers_of(MachineColumns(machines)), first.clock.mhz)
 
     @classmethod
     def vary(cls, machine: SystolicMachine, fields: Mapping[str, Sequence[Any] | Column]) -> Designs:
@@ -62,7 +77,10 @@ class Designs:
             ConfigError: there is no such field, it does not take these values, or lists differ in length.
             OutOfDomain: a Program is made for one value of this field.
         """
-        sizes = {len(values) for values in fields.values()}
+        check_systolic(machine)
+        if not isinstance(fields, Mapping):
+            raise ConfigError(f"fields = {given(fields)}: lists by field are needed")
+        sizes = {len(values) if isinstance(values, Sized) else 0 for values in fields.values()}
         if len(sizes) != 1 or 0 in sizes:
             raise ConfigError("fields to vary: lists of one length are needed, of at least one value")
         found = np.empty((NUMBERS, sizes.pop()), dtype=np.int64)
@@ -71,11 +89,9 @@ class Designs:
             if path in SHARED:
                 raise OutOfDomain(f"{path}: a Program is made for one")
             if path in RATES:
-                rates = _rates(values)
-                _check_field(machine, path, {Fraction(*rate) for rate in np.unique(rates, axis=0).tolist()})
-                found[PLACE[path] : PLACE[path] + 2] = rates.T
+                found[PLACE[path] : PLACE[path] + 2] = _rates(path, values).T
                 continue
-            column = np.asarray(values)
+            column = as_array(path, values)
             check_column(machine, path, column)
             if path in (*STRUCTURE, *CYCLES):
                 found[PLACE[path]] = column
@@ -113,11 +129,14 @@ def check_column(machine: SystolicMachine, path: str, column: Column) -> None:
     Raises:
         ConfigError: names the field, the value and what is allowed.
     """
-    if column.ndim != 1 or column.dtype.kind not in "biuf":
-        raise ConfigError(f"{path}: a list of numbers is needed")
+    if column.ndim != 1 or column.size == 0 or column.dtype.kind not in "biuf":
+        raise ConfigError(f"{path} = {given(column.tolist())}: a list of numbers is needed")
     # What is allowed is a few values, a range of integers, or a range of floats that may have gaps.
     if column.dtype.kind == "f":
-        _check_field(machine, path, np.unique(column).tolist())
+        values = np.unique(column)
+        whole = np.isfinite(values) & (values == np.floor(values))
+        # An integer's field takes no float, be it whole; the one to name is one that is not.
+        _check_field(machine, path, [*values[~whole].tolist(), *values[whole].tolist()])
     else:
         _check_field(machine, path, {column.min().item(), column.max().item()})
 
@@ -128,7 +147,7 @@ def _check_field(machine: SystolicMachine, path: str, values: Iterable[Any]) -> 
     Raises:
         ConfigError: names the field, the value and what is allowed.
     """
-    name, _, field = path.partition(".")
+    name, _, field = str(path).partition(".")
     table = getattr(machine, name, None)
     if not isinstance(table, BaseModel) or field not in type(table).model_fields:
         raise ConfigError(f"{path}: a systolic machine has no such field")
@@ -140,16 +159,23 @@ def _check_field(machine: SystolicMachine, path: str, values: Iterable[Any]) -> 
             raise ConfigError(f"{path} = {shown(value)}: {allowed(schema.model_fields[field])}") from None
 
 
-def _rates(values: Sequence[Any] | Column) -> Places:
-    """(n, 2): numerators and denominators of rates given so, as integers or as fractions."""
+def _rates(path: str, values: Sequence[Any] | Column) -> Places:
+    """(n, 2): numerators and denominators of rates given so, as integers or as fractions.
+
+    Raises:
+        ConfigError: names the field, the value and what is allowed.
+    """
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
-        found = values if values.ndim == 2 else np.stack([values, np.ones_like(values)], axis=1)
-        if found.shape[1] != 2 or found.min() < 1 or found.max() >= 2**31:
-            raise ConfigError("bytes_per_cycle: numerators and denominators from 1 to 2^31 - 1 are needed")
+        found = values if values.ndim == 2 else np.stack([values, np.ones_like(values)], axis=-1)
+        if found.ndim != 2 or found.shape[1] != 2 or found.min() < 1 or found.max() >= 2**31:
+            raise ConfigError(f"{path}: numerators and denominators from 1 to 2^31 - 1 are needed")
         return found.astype(np.int64)
+    return np.array([_rate(path, value) for value in values], dtype=np.int64)
+
+
+def _rate(path: str, value: Any) -> tuple[int, int]:
+    """A rate as machine files take it."""
     try:
-        exact = (str(value) if isinstance(value, float) else value for value in values)
-        rates = [Fraction(value) for value in exact]
-        return np.array([(rate.numerator, rate.denominator) for rate in rates], dtype=np.int64)
-    except (ValueError, OverflowError, ZeroDivisionError, TypeError) as error:
-        raise ConfigError(f"bytes_per_cycle: {error}") from None
+        return parse_rate(value.item() if isinstance(value, np.generic) else value).as_integer_ratio()
+    except ValueError:
+        raise ConfigError(f"{path} = {shown(value)}: {RATE_ALLOWED}") from None

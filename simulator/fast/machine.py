@@ -5,12 +5,17 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
+from simulator.machines.columns import MachineColumns
 from simulator.machines.systolic import SystolicMachine
 
 # Fields that decide how a Program is made; machines that share one agree in them, and in ``line_elements``.
-SHARED: Final = ("matrix_unit.rows", "matrix_unit.cols", "matrix_unit.dataflow")
+DATAFLOW: Final = "matrix_unit.dataflow"
+SHARED: Final = ("matrix_unit.rows", "matrix_unit.cols", DATAFLOW)
 # Fields that decide who waits for whom: machines that agree in them are timed side by side.
 STRUCTURE: Final = (
     "matrix_unit.weight_buffers",
@@ -76,6 +81,22 @@ def numbers(machine: SystolicMachine) -> tuple[int, ...]:
     )
 
 
+def numbers_of(columns: MachineColumns) -> npt.NDArray[np.int64]:
+    """Those of many machines: (NUMBERS, machines)."""
+    found = np.empty((NUMBERS, len(columns)), dtype=np.int64)
+    for path in (*SHARED, *STRUCTURE, *CYCLES):
+        at = PLACE[path]
+        if path in RATES:
+            found[at], found[at + 1] = columns.rates(path)
+        elif path == DATAFLOW:
+            found[at] = [dataflow == "os" for dataflow in columns.values(path)]
+        else:
+            found[at] = columns.longs(path)
+    sizes = ("matrix_unit.rows", "matrix_unit.cols", "vector_unit.lanes")
+    found[PLACE[LINE]] = np.maximum.reduce([found[PLACE[path]] for path in sizes])
+    return found
+
+
 def packed(machine: SystolicMachine) -> bytes:
     """The numbers of a machine as C reads them."""
     return _PACK(*numbers(machine))
@@ -88,9 +109,9 @@ def machine_of(found: tuple[int, ...], mhz: float) -> SystolicMachine:
         value: Any = found[PLACE[path]]
         if path in RATES:
             value = Fraction(value, found[PLACE[path] + 1])
-        elif path == "matrix_unit.dataflow":
+        elif path == DATAFLOW:
             value = "os" if value else "ws"  # "is" is timed as "ws"
         table, field = path.split(".")
         tables.setdefault(table, {})[field] = value
-    view = {name: SimpleNamespace(**table) for name, table in tables.items()}
-    return cast(SystolicMachine, SimpleNamespace(**view, line_elements=found[PLACE[LINE]]))
+    view: dict[str, Any] = {name: SimpleNamespace(**table) for name, table in tables.items()}
+    return SystolicMachine.model_construct(**view)

@@ -27,6 +27,7 @@ def cycles_over(
     Raises:
         OutOfDomain: the machines do not agree in what a Program is made for, or more instructions or cycles
             than can be counted.
+        ConfigError: a machine is not systolic, or there are no records.
         ProgramError, DeadlockError: as ``cycles`` for the first machine that cannot run the Program; names
             its place.
     """

@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import OutOfDomain, ProgramError
+from simulator.errors import ConfigError, OutOfDomain, ProgramError
 from simulator.fast import core
 from simulator.isa import INSTRUCTION_DTYPE, Flag, Opcode, Records, UnitId
+from simulator.machines.arguments import given
 from simulator.numerics.library import address
 from simulator.timing import TIMED_BITS
 
@@ -67,6 +68,7 @@ def prepare(records: Records | Prepared) -> Prepared:
         ProgramError: HALT is not the last instruction and the only one of its kind, or an opcode or a mask
             names what does not exist.
         OutOfDomain: more instructions than 31 bits count.
+        ConfigError: they are no array of instructions.
     """
     if isinstance(records, Prepared):
         return records
@@ -88,8 +90,11 @@ def as_records(records: Records) -> Records:
     """Instructions side by side in memory.
 
     Raises:
+        ConfigError: they are no array of instructions.
         OutOfDomain: more than 31 bits count.
     """
+    if not isinstance(records, np.ndarray) or records.dtype.names != INSTRUCTION_DTYPE.names:
+        raise ConfigError(f"records = {given(records)}: the records of a Program are needed")
     if len(records) > MAX_INSTRUCTIONS:
         raise OutOfDomain(f"{len(records)} instructions: at most {MAX_INSTRUCTIONS} are timed in one Program")
     return np.ascontiguousarray(records, dtype=INSTRUCTION_DTYPE)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from simulator.errors import OutOfDomain
 from simulator.fast.program import Longs
-from simulator.fast.shapes import shapes
+from simulator.fast.shapes import Inside, shapes
+from simulator.machines.arguments import check_systolic
 from simulator.machines.systolic import SystolicMachine
 from simulator.timing import array_times
 
@@ -26,15 +27,33 @@ def scalesim_cycles(
 
     Raises:
         OutOfDomain: a stream past the array longer than one MATMUL, or sums that wait for the adder.
-        ConfigError: m, k or n is not an integer from 1 to 2^20.
+        ConfigError: an argument is none that is allowed, or shapes do not broadcast.
 
     Source: SCALE-Sim v3, compute simulation without memory stalls.
     """
+    cycles, inside, stream, fold = _sum(machine, *shapes(m, k, n))
+    if not inside.all():
+        at = int(np.argmin(inside))
+        rows, taken = (int(np.broadcast_to(column, inside.shape).flat[at]) for column in (stream, fold))
+        if rows > LONGEST_STREAM:
+            raise OutOfDomain(f"a stream of {rows} past the array: at most {LONGEST_STREAM}")
+        adder = machine.accumulators.adder_latency_cycles
+        raise OutOfDomain(f"accumulators.adder_latency_cycles = {adder}: a fold takes {taken} cycles")
+    return cycles
+
+
+def scalesim_cycles_where(
+    machine: SystolicMachine, m: npt.ArrayLike, k: npt.ArrayLike, n: npt.ArrayLike
+) -> tuple[Longs, Inside]:
+    """The same, and which points are in the domain; the cycles of the others mean nothing."""
+    return _sum(machine, *shapes(m, k, n))[:2]
+
+
+def _sum(machine: SystolicMachine, m: Longs, k: Longs, n: Longs) -> tuple[Longs, Inside, Longs, Longs]:
+    """Cycles, whether they hold, and the stream and a fold's cycles that this depends on."""
+    check_systolic(machine)
     unit, array = machine.matrix_unit, array_times(machine)
-    m, k, n = shapes(m, k, n)
     down, across, stream = {"ws": (k, n, m), "is": (k, m, n), "os": (m, n, k)}[unit.dataflow]
-    if stream.max() > LONGEST_STREAM:
-        raise OutOfDomain(f"a stream of {stream.max()} past the array: at most {LONGEST_STREAM}")
     folds = np.multiply(-(-down // unit.rows), -(-across // unit.cols), dtype=np.int64)
     if unit.dataflow == "os":
         corner = (unit.rows - 1) * unit.vertical_hop_cycles + (unit.cols - 1) * unit.horizontal_hop_cycles
@@ -43,9 +62,6 @@ def scalesim_cycles(
     else:
         fold, hidden = array.weights_before_rows + stream - 1 + array.result, 0
         waits = down > unit.rows
-    if fold.min() + hidden < array.accumulate and waits.any():
-        raise OutOfDomain(
-            f"accumulators.adder_latency_cycles = {array.accumulate}: a fold takes {fold.min()} cycles"
-        )
     cycles: Longs = folds * fold - 1
-    return cycles
+    inside: Inside = (stream <= LONGEST_STREAM) & ((fold + hidden >= array.accumulate) | ~waits)
+    return cycles, np.broadcast_to(inside, cycles.shape), stream, fold

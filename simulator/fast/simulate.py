@@ -14,6 +14,7 @@ from simulator.fast.machine import packed
 from simulator.fast.numbers import numbers_of, structure_of
 from simulator.fast.program import BITS, Prepared, as_records, prepare
 from simulator.isa import UNIT_NAMES, Opcode, Records, UnitId, units_of
+from simulator.machines.arguments import check_systolic
 from simulator.machines.systolic import SystolicMachine
 from simulator.numerics.library import address
 from simulator.trace import EVENT_DTYPE, SHIFT_DTYPE, STALL_DTYPE, Columns, Trace
@@ -40,7 +41,9 @@ def simulate(machine: SystolicMachine, records: Records | Prepared) -> Trace:
         ProgramError: HALT is missing or ends before another instruction has ended.
         DeadlockError: no unit can make progress.
         OutOfDomain: more instructions or cycles than can be counted.
+        ConfigError: the machine is not systolic, or there are no records.
     """
+    check_systolic(machine)
     prepared = prepare(records)
     run = _run(machine, prepared)
     if run.outcome != Outcome.DONE:
@@ -52,8 +55,9 @@ def cycles(machine: SystolicMachine, records: Records | Prepared) -> int:
     """The cycles of a Program, without a Trace.
 
     Raises:
-        ProgramError, DeadlockError, OutOfDomain: as ``simulate``.
+        ProgramError, DeadlockError, OutOfDomain, ConfigError: as ``simulate``.
     """
+    check_systolic(machine)
     native = core.native()
     if native is not None:
         found = c_int64()

@@ -10,8 +10,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 RATE_ALLOWED = 'a positive number or a fraction such as "1000/7" is allowed'
 
 
-def _parse_rate(value: Any) -> Any:
-    """A positive rational rate: an integer, a float with an exact meaning, or a text such as ``"1000/7"``."""
+def parse_rate(value: Any) -> Fraction:
+    """A positive rational rate: an integer, a float with an exact meaning, or a text such as ``"1000/7"``.
+
+    Raises:
+        ValueError: it is none; says what is allowed.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(RATE_ALLOWED)
     if isinstance(value, str) and len(value) > 40:  # "1e999999999" would be expanded digit by digit
@@ -35,7 +39,7 @@ def _no_bool(value: Any) -> Any:
 
 
 Rate = Annotated[
-    Fraction, BeforeValidator(_parse_rate), PlainSerializer(lambda rate: str(rate), return_type=str)
+    Fraction, BeforeValidator(parse_rate), PlainSerializer(lambda rate: str(rate), return_type=str)
 ]
 Count = Annotated[int, Field(strict=True, ge=1, lt=2**40)]
 Latency = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]

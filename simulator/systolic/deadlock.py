@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from simulator.systolic.clock import Clock
 from simulator.systolic.stream import InstructionStream
-from simulator.systolic.tokens import NOBODY, REASON_CODE, Counter
+from simulator.systolic.tokens import NOBODY, REASON_CODE, Counter, Tokens
 from simulator.systolic.unit import Unit
 from simulator.trace import REASONS, TRACE_UNITS, WEIGHT_SHIFTER, Stall
 
@@ -20,13 +21,15 @@ _WAITS_FOR: Final = {
 }
 
 
-def explain(cycle: int, units: Sequence[Unit], stream: InstructionStream) -> str:
+def explain(clock: Clock, units: Sequence[Unit], tokens: Tokens, stream: InstructionStream) -> str:
     """One line: the cycle, the ring of units that wait for each other, then the others that hold an
     instruction.
 
     ``units`` is in the order of their numbers. When no event is left, every unit waits for exactly one
     counter, so the way from the sequencer along what is waited for always ends in a ring.
     """
+    # What has started ends, and the tokens that it posts arrive.
+    cycle = max([clock.now, *(usable for counter in tokens.values() for usable, _ in counter.posts)])
     ring = _ring({unit.unit: blocked.provider for unit in units if (blocked := unit.blocked) is not None})
     lines = [_line(units[unit], stream) for unit in ring]
     lines += [_line(unit, stream) for unit in units if unit.unit not in ring and _holds_something(unit)]

@@ -15,7 +15,7 @@ from typing import Final, final
 
 from simulator.isa import Flag
 from simulator.systolic.tokens import NOBODY, REASON_CODE
-from simulator.systolic.unit import Condition, IssueUnit
+from simulator.systolic.unit import Condition, IssueUnit, Ports
 from simulator.trace import Stall
 
 MEMORY_SWITCH: Final = REASON_CODE[Stall.MEMORY_SWITCH]
@@ -26,16 +26,18 @@ HOST: Final = int(Flag.HOST)
 class Dma(IssueUnit):
     """One port, used by one memory at a time."""
 
-    _last = NOBODY  # the previous instruction
-    _last_flags = 0
-    _last_end = 0
+    def __init__(self, ports: Ports) -> None:
+        super().__init__(ports)
+        self._flags = self.recorder.stream.flags
+        self._last = NOBODY  # the previous instruction
+        self._last_flags = 0
+        self._last_end = 0
 
-    def own_condition(self, instruction: int) -> Condition | None:
-        flags = self.recorder.stream.flags[instruction]
-        if self._last == NOBODY or not (flags ^ self._last_flags) & HOST:
+    def condition(self, instruction: int) -> Condition | None:
+        if self._last == NOBODY or not (self._flags[instruction] ^ self._last_flags) & HOST:
             return None
         return self._last_end, MEMORY_SWITCH, self._last, self.unit
 
-    def issue(self, instruction: int, end: int) -> None:
+    def issue(self, instruction: int, start: int, end: int) -> None:
         self._last, self._last_end = instruction, end
-        self._last_flags = self.recorder.stream.flags[instruction]
+        self._last_flags = self._flags[instruction]

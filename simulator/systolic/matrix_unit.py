@@ -20,11 +20,8 @@ from typing import Final, final
 
 from simulator.isa import Flag, Opcode
 from simulator.machines.systolic import SystolicMachine
-from simulator.systolic.clock import Clock
-from simulator.systolic.queues import InstructionQueue
-from simulator.systolic.recorder import Recorder
 from simulator.systolic.tokens import NOBODY, REASON_CODE, Counter
-from simulator.systolic.unit import Completions, Condition, IssueUnit, Tokens
+from simulator.systolic.unit import Condition, IssueUnit, Ports
 from simulator.timing import array_times, releases_at_swap, weight_release
 from simulator.trace import Stall
 
@@ -32,63 +29,55 @@ ACCUMULATE: Final = REASON_CODE[Stall.ACCUMULATE]
 ARRAY: Final = REASON_CODE[Stall.ARRAY]
 MATMUL: Final = int(Opcode.MATMUL)
 SWAP: Final = int(Flag.SWAP)
-ADD: Final = int(Flag.ACCUMULATE)
+
+
+@final
+class Releases(dict[int, int]):
+    """By the rows of a releasing MATMUL: cycles from its issue until the shifter can go on."""
+
+    def __init__(self, machine: SystolicMachine) -> None:
+        self._machine = machine
+
+    def __missing__(self, rows: int) -> int:
+        # The shifter works ahead of the array by the operand's way to it.
+        found = self[rows] = weight_release(self._machine, rows) - array_times(self._machine).operand
+        return found
 
 
 @final
 class MatrixUnit(IssueUnit):
     """Executes MATMUL and DRAIN."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        recorder: Recorder,
-        queue: InstructionQueue,
-        tokens: Tokens,
-        completions: Completions,
-        machine: SystolicMachine,
-        in_place: Counter,
-        released: Counter,
-    ) -> None:
-        super().__init__(clock, recorder, queue, tokens, completions)
-        self._machine = machine
+    def __init__(self, ports: Ports, machine: SystolicMachine, in_place: Counter, released: Counter) -> None:
+        super().__init__(ports, in_place)
         self._array = array_times(machine)
-        self._adds_in_accumulators = machine.matrix_unit.dataflow != "os"
+        self._adding = int(Flag.ACCUMULATE) if machine.matrix_unit.dataflow != "os" else 0
         self._releasing = int(Flag.SWAP if releases_at_swap(machine) else Flag.RELEASE)
-        stream = recorder.stream
+        stream = self.recorder.stream
         self._opcode, self._flags, self._rows = stream.opcode, stream.flags, stream.rows
-        self._weights = (in_place,)
+        self._in_place = in_place
         self._released = released
-        self._ahead: dict[int, int] = {}  # rows of a releasing MATMUL -> to when the shifter can go on
+        self._release = Releases(machine)
+        self._swaps = self.recorder.swaps
         self._last = NOBODY  # the previous MATMUL
         self._last_start = 0
         self._last_end = 0
 
-    def needs(self, instruction: int) -> tuple[Counter, ...]:
-        if self._flags[instruction] & SWAP and self._opcode[instruction] == MATMUL:
-            return self._weights
-        return ()
-
-    def own_condition(self, instruction: int) -> Condition | None:
+    def condition(self, instruction: int) -> Condition | None:
         if self._last == NOBODY:
             return None
         if self._opcode[instruction] != MATMUL:
             return self._last_end, ARRAY, self._last, self.unit
-        if self._adds_in_accumulators and self._flags[instruction] & ADD:
+        if self._flags[instruction] & self._adding:
             return self._last_start + self._array.accumulate, ACCUMULATE, self._last, self.unit
         return None
 
-    def issue(self, instruction: int, end: int) -> None:
+    def issue(self, instruction: int, start: int, end: int) -> None:
         if self._opcode[instruction] != MATMUL:
             return
-        now, flags = self.clock.now, self._flags[instruction]
-        self._last, self._last_start, self._last_end = instruction, now, end
+        flags = self._flags[instruction]
+        self._last, self._last_start, self._last_end = instruction, start, end
         if flags & SWAP:
-            _, wload = self._weights[0].posts.popleft()
-            self.recorder.swap(wload, instruction)
+            self._swaps += (self._in_place.posts[0][1], instruction)
         if flags & self._releasing:
-            rows = self._rows[instruction]
-            if rows not in self._ahead:
-                # The shifter works ahead of the array by the operand's way to it.
-                self._ahead[rows] = weight_release(self._machine, rows) - self._array.operand
-            self._released.post(instruction, now + self._ahead[rows])
+            self._released.post((start + self._release[self._rows[instruction]], instruction))

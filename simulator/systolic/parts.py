@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import final
 
 import numpy as np
 
 from simulator.errors import ProgramError
-from simulator.isa import Opcode, Records
+from simulator.isa import Opcode, Records, UnitId
 from simulator.machines.systolic import SystolicMachine
 from simulator.systolic.clock import Clock
 from simulator.systolic.machine import run
@@ -25,7 +26,7 @@ class _Stream(InstructionStream):
     """Holds the part that is being dispatched, and of those before it what has not ended."""
 
     def __init__(self, machine: SystolicMachine, parts: Iterable[Records]) -> None:
-        super().__init__(*({} for _ in range(8)))
+        super().__init__({}, {}, {}, {}, {}, {}, {}, {}, [sys.maxsize] * len(UnitId))  # counts come later
         self._machine, self._parts = machine, parts
         self._halt = -1
         self.dispatched: Callable[[int], None] = lambda end: None
@@ -82,7 +83,7 @@ class _Recorder(Recorder):
     def check_complete(self, cycles: int) -> None:
         if len(self._end) != len(self._dispatch) or max(self._end.values()) > cycles:
             raise ProgramError(f"HALT ends in cycle {cycles} before another instruction has ended")
-        if self._shifts and (self._shifts[-1] > cycles or self._shifts[-3] not in self._swaps):
+        if self.shifts and (self.shifts[-1] > cycles or self.shifts[-3] not in self.swaps[::2]):
             raise ProgramError(f"HALT ends in cycle {cycles} before a tile that no MATMUL uses")
 
     def give_rest(self) -> None:
@@ -102,18 +103,14 @@ class _Recorder(Recorder):
             for i in numbers:
                 del column[i]
         self._settled = end
-        known = self._known_shifts()
-        shifts = shift_records(self._shifts[:known], self._swaps)
-        for wload in shifts["wload"].tolist():
-            del self._swaps[wload]
-        del self._shifts[:known]
-        stalls = stall_records(self._stalls)
-        self._stalls.clear()
+        known = 3 * (len(self.swaps) // 2)  # tiles that have been swapped in: they are, in their order
+        shifts = shift_records(self.shifts[:known], self.swaps)
+        self.swaps.clear()
+        del self.shifts[:known]
+        stalls = stall_records(self.stalls)
+        for flat in self.stalls:
+            flat.clear()
         self._sink(events, shifts, stalls)
-
-    def _known_shifts(self) -> int:
-        """How much of ``_shifts`` is of tiles that have been swapped in: they are, in their order."""
-        return 3 * len(self._swaps)
 
 
 def simulate_parts(machine: SystolicMachine, parts: Iterable[Records], sink: Sink) -> int:

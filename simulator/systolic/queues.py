@@ -11,12 +11,11 @@ Both directions are counters: ``items`` tells the consumer, ``room`` tells the p
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Final, final
+from typing import final
 
+from simulator.isa import UnitId
 from simulator.systolic.clock import Clock
-from simulator.systolic.tokens import NOBODY, Counter
-from simulator.timing import DISPATCH_TO_ISSUE, REFILL_AFTER_ISSUE
+from simulator.systolic.tokens import Counter
 from simulator.trace import Stall
 
 
@@ -31,32 +30,13 @@ class RegisteredFifo:
         self.room = room
 
 
-# The sequencer's latest wait for room, for the account alone: until when, in whose queue, for which issue.
-HeldBack = tuple[int, int, int]
-NEVER: Final[HeldBack] = (0, 0, NOBODY)
+def instruction_queue(clock: Clock, unit: int, depth: int) -> RegisteredFifo:
+    """The queue of one issue unit, filled by the sequencer.
 
-
-@final
-class InstructionQueue:
-    """The bounded queue of one issue unit, filled by the sequencer."""
-
-    __slots__ = ("_clock", "held_back", "items", "room", "unit")
-
-    def __init__(self, clock: Clock, sequencer: int, unit: int, depth: int) -> None:
-        self.unit = unit
-        self.items = Counter(clock, Stall.DISPATCH, sequencer)
-        self.room = Counter(clock, Stall.QUEUE, unit, credits_at_reset=depth)
-        self.held_back: deque[HeldBack] = deque()  # as of the push of each item
-        self._clock = clock
-
-    def push(self, instruction: int, cycle: int, held_back: HeldBack) -> None:
-        """The sequencer dispatches in that cycle, which may lie ahead; it has found room."""
-        self.room.posts.popleft()
-        self.held_back.append(held_back)
-        self.items.post(instruction, cycle + DISPATCH_TO_ISSUE)
-
-    def pop(self) -> None:
-        """The unit issues the head."""
-        _, instruction = self.items.posts.popleft()
-        self.held_back.popleft()
-        self.room.post(instruction, self._clock.now + REFILL_AFTER_ISSUE)
+    A post of ``items`` tells beside the instruction of the sequencer's latest wait for room, for the account
+    alone: until when, in whose queue, for which issue.
+    """
+    return RegisteredFifo(
+        items=Counter(clock, Stall.DISPATCH, UnitId.SEQUENCER),
+        room=Counter(clock, Stall.QUEUE, unit, credits_at_reset=depth),
+    )

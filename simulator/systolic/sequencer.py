@@ -21,9 +21,10 @@ from typing import final
 
 from simulator.isa import UnitId
 from simulator.systolic.clock import Clock, Waits
-from simulator.systolic.queues import NEVER, InstructionQueue
+from simulator.systolic.queues import RegisteredFifo
 from simulator.systolic.recorder import Recorder
-from simulator.systolic.unit import Completions, Tokens, Unit, chosen, met_last
+from simulator.systolic.tokens import NOBODY, Taken, Tokens
+from simulator.systolic.unit import Unit
 from simulator.timing import DISPATCH_TO_ISSUE
 
 
@@ -32,61 +33,53 @@ class Sequencer(Unit):
     """The process that all others follow; it ends when HALT has ended."""
 
     def __init__(
-        self,
-        clock: Clock,
-        recorder: Recorder,
-        queues: Mapping[int, InstructionQueue],
-        tokens: Tokens,
-        completions: Completions,
+        self, clock: Clock, recorder: Recorder, queues: Mapping[int, RegisteredFifo], tokens: Tokens
     ) -> None:
         super().__init__(clock, recorder, UnitId.SEQUENCER)
         self._queues = queues
-        self._tokens = tokens
-        self._completions = completions
+        self._taken = Taken(tokens, UnitId.SEQUENCER)
 
     def run(self) -> Waits:
-        clock, stream, queues = self.clock, self.recorder.stream, self._queues
-        unit_of, dispatch, stall = stream.unit, self.recorder.dispatch, self.recorder.stall
-        held_back = NEVER
+        queues, stream = self._queues, self.recorder.stream
+        unit_of, dispatch, stalls = stream.unit, self.recorder.dispatch, self.recorder.stalls[self.unit]
+        free = 0
+        held_until, held_unit, held = 0, 0, NOBODY  # the latest wait for room
         for i in stream.before_halt():
-            queue = queues[unit_of[i]]
+            unit = unit_of[i]
+            queue = queues[unit]
             room = queue.room
-            self.waiting = i
             if not room.posts:
-                self.blocked = room
-                yield room.wait()
-            usable, issued = room.posts[0]
-            since = self.free
-            ready = usable if usable > since else since
-            if usable > since:
-                held_back = usable, queue.unit, issued
-                stall(self.unit, since, usable, room.reason, i, issued, queue.unit)
-            dispatch[i] = ready
-            queue.push(i, ready, held_back)
-            self.free = ready + 1
+                yield self.next_of(room, i)
+            usable, issued = room.posts.popleft()
+            if usable > free:
+                stalls += (free, usable, room.reason, i, issued, unit)
+                held_until, held_unit, held = usable, unit, issued
+                free = usable
+            dispatch[i] = free
+            items = queue.items
+            items.posts.append((free + DISPATCH_TO_ISSUE, i, held_until, held_unit, held))
+            if items.waiting is not None:
+                items.wake()
+            free += 1
 
-        if self.free > clock.now:
-            yield self.sleep(self.free - clock.now)
-        halt = stream.halt
-        dispatch[halt] = clock.now
-        yield from self._halt(halt)
+        dispatch[stream.halt] = free
+        yield self.until(free + DISPATCH_TO_ISSUE)
+        yield from self._halt(free + DISPATCH_TO_ISSUE)
 
-    def _halt(self, halt: int) -> Waits:
-        clock, stream = self.clock, self.recorder.stream
-        self.waiting = halt
-        yield self.sleep(DISPATCH_TO_ISSUE)
-        since = clock.now
-        tokens = chosen(stream.wait[halt], self._tokens)
-        for counter in tokens:
+    def _halt(self, since: int) -> Waits:
+        stream = self.recorder.stream
+        halt, start, last = stream.halt, since, None
+        needs = self._taken[stream.takes[halt]]
+        for counter in needs:
             if not counter.posts:
-                self.blocked = counter
-                yield counter.wait()
-        charge = met_last(tokens, since)
-        if charge is not None:
-            met, reason, cause, cause_unit = charge
-            self.recorder.stall(self.unit, since, met, reason, halt, cause, cause_unit)
-        for counter in tokens:
+                yield self.next_of(counter, halt)
+            if counter.posts[0][0] > start:
+                start, last = counter.posts[0][0], counter
+        if last is not None:
+            cause = last.posts[0][1]
+            self.recorder.stalls[self.unit] += (since, start, last.reason, halt, cause, last.provider)
+        for counter in needs:
             counter.posts.popleft()
-        end = self._completions.issued(halt, stream.latency[halt])
-        yield self.sleep(end - clock.now)
-        self.free = end
+        self.free = start + stream.latency[halt]
+        self.recorder.start[halt], self.recorder.end[halt] = start, self.free
+        yield self.until(self.free)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.errors import ProgramError
-from simulator.isa import Opcode, Records, UnitId, units_of
+from simulator.isa import Flag, Opcode, Records, UnitId, units_of
 from simulator.machines.systolic import SystolicMachine
+from simulator.systolic.tokens import OWN
 from simulator.timing import instruction_times
 
 MASKS = 1 << len(UnitId)  # wait and post masks have one bit per unit
+_WLOAD, _MATMUL, _SWAP = int(Opcode.WLOAD), int(Opcode.MATMUL), int(Flag.SWAP)
 
 
 Column = list[int] | dict[int, int]
@@ -25,12 +27,13 @@ class InstructionStream:
 
     opcode: Column
     unit: Column
-    wait: Column
+    takes: Column  # a mask: tokens by unit, and OWN for a FIFO slot (WLOAD), new weights (swap)
     post: Column
     flags: Column
     rows: Column
     occupancy: Column
     latency: Column
+    count: list[int]  # by unit: no more instructions than this wait in its queue
 
     def before_halt(self) -> Iterable[int]:
         """The numbers of all instructions but HALT, in order."""
@@ -57,7 +60,9 @@ def decode_stream(machine: SystolicMachine, records: Records) -> InstructionStre
     halts = np.flatnonzero(opcodes == Opcode.HALT)
     if len(records) == 0 or len(halts) != 1 or halts[0] != len(records) - 1:
         raise ProgramError("a Program ends with its one HALT instruction")
-    return InstructionStream(**decode_columns(machine, records))
+    columns = decode_columns(machine, records)
+    count = np.bincount(units_of(records), minlength=len(UnitId)).tolist()
+    return InstructionStream(**columns, count=count)
 
 
 def decode_columns(machine: SystolicMachine, records: Records, begin: int = 0) -> dict[str, list[int]]:
@@ -66,27 +71,27 @@ def decode_columns(machine: SystolicMachine, records: Records, begin: int = 0) -
     Raises:
         ProgramError: a mask names a unit that does not exist, or an instruction takes no time.
     """
-    opcodes = records["opcode"]
-    for field, limit in (("opcode", len(Opcode)), ("wait", MASKS), ("post", MASKS)):
-        wrong = np.flatnonzero(records[field] >= limit)
-        if len(wrong):
+    opcodes, takes, post, flags = (records[field] for field in ("opcode", "wait", "post", "flags"))
+    limits = ("opcode", opcodes, len(Opcode)), ("wait", takes, MASKS), ("post", post, MASKS)
+    for field, column, limit in limits:
+        if column.max(initial=0) >= limit:
+            wrong = int(np.argmax(column >= limit))
             raise ProgramError(
-                f"instruction {begin + wrong[0]}: field {field} = {records[field][wrong[0]]} "
-                f"is not below {limit}"
+                f"instruction {begin + wrong}: field {field} = {column[wrong]} is not below {limit}"
             )
     times = instruction_times(machine, records)
-    empty = np.flatnonzero((times.occupancy < 1) | (times.latency < 1))
-    if len(empty):
-        name = Opcode(int(opcodes[empty[0]])).name
-        raise ProgramError(
-            f"instruction {begin + empty[0]} ({name}) moves nothing: rows, panels or tail is 0"
-        )
+    if min(times.occupancy.min(initial=1), times.latency.min(initial=1)) < 1:
+        empty = int(np.argmax((times.occupancy < 1) | (times.latency < 1)))
+        name = Opcode(int(opcodes[empty])).name
+        raise ProgramError(f"instruction {begin + empty} ({name}) moves nothing: rows, panels or tail is 0")
+    # A WLOAD takes a slot of the weight FIFO, a MATMUL that swaps new weights.
+    own = (opcodes == _WLOAD) | (opcodes == _MATMUL) & ((flags & _SWAP) != 0)
     return {
         "opcode": opcodes.tolist(),
         "unit": units_of(records).tolist(),
-        "wait": records["wait"].tolist(),
-        "post": records["post"].tolist(),
-        "flags": records["flags"].tolist(),
+        "takes": (takes | own * np.uint32(OWN)).tolist(),
+        "post": post.tolist(),
+        "flags": flags.tolist(),
         "rows": records["rows"].tolist(),
         "occupancy": times.occupancy.tolist(),
         "latency": times.latency.tolist(),

@@ -14,42 +14,27 @@ Completions retire in program order, at most one a cycle: ``end[i] = max(start[i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Final, cast, final
+from typing import Final, NamedTuple, final
 
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL
 
-from simulator.systolic.clock import Alarm, Clock, Waits, Wakeup
-from simulator.systolic.queues import InstructionQueue
+from simulator.isa import UnitId
+from simulator.systolic.clock import Clock, Waits, Wakeup
+from simulator.systolic.queues import RegisteredFifo
 from simulator.systolic.recorder import Recorder
-from simulator.systolic.tokens import NOBODY, REASON_CODE, Counter
+from simulator.systolic.tokens import NOBODY, REASON_CODE, Counter, Posted, Taken, Tokens
+from simulator.timing import REFILL_AFTER_ISSUE
 from simulator.trace import Stall
 
+SEQUENCER: Final = int(UnitId.SEQUENCER)
 DISPATCH: Final = REASON_CODE[Stall.DISPATCH]
 FINISHED: Final = REASON_CODE[Stall.FINISHED]
-
-Tokens = Sequence[Counter]  # one per producer, in the order of the units
+COMPLETIONS_APART = 1
 
 
 # Something an instruction waits for: the cycle in which it is met, and what the wait is charged to (reason,
 # cause, unit of the cause).
 Condition = tuple[int, int, int, int]
-
-
-def met_last(needs: Sequence[Counter], since: int, own: Condition | None = None) -> Condition | None:
-    """The condition that is met last, if that is after ``since``; each counter has a post.
-
-    Of those met in the same cycle the first is charged, so ``needs`` are in the order of ``Stall``. ``own``
-    is the unit's own condition, the last in that order.
-    """
-    met, last = since, None
-    for counter in needs:
-        usable = counter.posts[0][0]
-        if usable > met:
-            met, last = usable, counter
-    if own is not None and own[0] > met:
-        return own
-    return None if last is None else (met, last.reason, last.posts[0][1], last.provider)
 
 
 class Unit(ABC):
@@ -58,7 +43,7 @@ class Unit(ABC):
     def __init__(self, clock: Clock, recorder: Recorder, unit: int) -> None:
         self.clock: Final = clock
         self.recorder: Final = recorder
-        self.unit: Final = unit
+        self.unit: Final = int(unit)  # a plain one: an IntEnum is slow to turn into an array
         self.free = 0  # the unit is idle from this cycle on, or busy until it
         self.blocked: Counter | None = None  # the counter it waits for, if nothing else will wake it
         self.waiting = NOBODY  # the instruction that waits
@@ -69,133 +54,113 @@ class Unit(ABC):
         """The process."""
 
     @final
-    def sleep(self, cycles: int) -> Wakeup:
-        """To be yielded by the process: go on in ``cycles`` cycles."""
-        self.clock.schedule(self._nap, NORMAL, cycles)
-        return self._nap.again()
+    def until(self, cycle: int) -> Wakeup:
+        """To be yielded by the process: go on in that cycle."""
+        self.clock.schedule(self._nap, NORMAL, cycle - self.clock.now)
+        self._nap.callbacks = []
+        return self._nap
+
+    @final
+    def next_of(self, counter: Counter, instruction: int) -> Wakeup:
+        """To be yielded by the process, while a counter has no post: go on when the next one is usable."""
+        self.blocked, self.waiting = counter, instruction
+        counter.waiting = nap = self._nap
+        nap.callbacks = []
+        return nap
 
     def finish(self, cycles: int, halt: int, sequencer: int) -> None:
         """HALT has executed and nothing was left for this unit since it became free."""
         if self.free < cycles:
-            self.recorder.stall(self.unit, self.free, cycles, FINISHED, NOBODY, halt, sequencer)
+            self.recorder.stalls[self.unit] += (self.free, cycles, FINISHED, NOBODY, halt, sequencer)
 
 
-class Completions:
-    """Retires the instructions of one unit in order; posts their tokens in the cycle in which they end."""
+class Ports(NamedTuple):
+    """What every issue unit is connected to."""
 
-    __slots__ = ("_clock", "_consumers", "_end", "_last", "_post", "_start")
-
-    def __init__(self, clock: Clock, recorder: Recorder, consumers: Sequence[Counter]) -> None:
-        self._clock = clock
-        self._start, self._end = recorder.start, recorder.end
-        self._post = recorder.stream.post
-        self._consumers = Choices(consumers)
-        self._last = 0
-
-    def issued(self, instruction: int, latency: int) -> int:
-        """An instruction starts in this cycle; its end."""
-        now = self._clock.now
-        end = now + latency
-        if end <= self._last:
-            end = self._last + 1
-        self._start[instruction] = now
-        self._end[instruction] = self._last = end
-        if self._post[instruction]:
-            self._clock.schedule(Alarm(self._clock, self._retire, instruction), NORMAL, end - now)
-        return end
-
-    def _retire(self, event: Event) -> None:
-        instruction = cast(int, event.value)
-        now = self._clock.now
-        for counter in self._consumers[self._post[instruction]]:
-            counter.post(instruction, now)
-
-
-def chosen(mask: int, counters: Sequence[Counter]) -> tuple[Counter, ...]:
-    """The counters of the units named in a mask."""
-    return tuple(counter for unit, counter in enumerate(counters) if mask >> unit & 1)
-
-
-@final
-class Choices(dict[int, tuple[Counter, ...]]):
-    """``chosen`` by mask, worked out when it is asked for first."""
-
-    def __init__(self, counters: Sequence[Counter]) -> None:
-        self._counters = counters
-
-    def __missing__(self, mask: int) -> tuple[Counter, ...]:
-        found = self[mask] = chosen(mask, self._counters)
-        return found
+    clock: Clock
+    recorder: Recorder
+    unit: int
+    queue: RegisteredFifo
+    tokens: Tokens
 
 
 class IssueUnit(Unit):
-    """A unit behind an instruction queue."""
+    """A unit behind an instruction queue. ``own``: the counter beside tokens that some instructions take
+    from."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        recorder: Recorder,
-        queue: InstructionQueue,
-        tokens: Tokens,
-        completions: Completions,
-    ) -> None:
-        super().__init__(clock, recorder, queue.unit)
-        self.queue: Final = queue
-        self.completions: Final = completions
-        self._tokens = Choices(tokens)
+    def __init__(self, ports: Ports, own: Counter | None = None) -> None:
+        clock, recorder, unit, queue, tokens = ports
+        super().__init__(clock, recorder, unit)
+        self._queue: Final = queue
+        self._taken: Final = Taken(tokens, unit, own)
+        self._posted: Final = Posted(tokens, unit)
 
-    def needs(self, instruction: int) -> tuple[Counter, ...]:
-        """Counters beyond tokens that the instruction takes from."""
-        return ()
-
-    def own_condition(self, instruction: int) -> Condition | None:
-        """What the unit's earlier instructions impose, beyond being busy."""
+    def condition(self, instruction: int) -> Condition | None:
+        """What the unit's earlier instructions impose on this one, beyond being busy."""
         return None
 
-    def issue(self, instruction: int, end: int) -> None:
-        """The instruction starts in this cycle: take and post what the unit's own counters hold."""
+    def issue(self, instruction: int, start: int, end: int) -> None:
+        """The instruction starts: post, and look at, what the unit's own counters hold."""
 
     @final
     def run(self) -> Waits:
         """Issue what the queue holds, in order, for ever."""
-        clock, queue, stream = self.clock, self.queue, self.recorder.stream
-        items, stall = queue.items, self.recorder.stall
-        wait, occupancy, latency = stream.wait, stream.occupancy, stream.latency
-        own_needs, own_condition, issue = self.needs, self.own_condition, self.issue
-        tokens_of, issued = self._tokens, self.completions.issued
+        clock, queue, stream = self.clock, self._queue, self.recorder.stream
+        items, room, stalls = queue.items, queue.room, self.recorder.stalls[self.unit]
+        waiting, freed = items.posts, room.posts
+        takes, occupancy, latency = stream.takes, stream.occupancy, stream.latency
+        post, start_of, end_of = stream.post, self.recorder.start, self.recorder.end
+        taken, posted = self._taken, self._posted
+        # Most units have none of these.
+        condition = None if type(self).condition is IssueUnit.condition else self.condition
+        issue = None if type(self).issue is IssueUnit.issue else self.issue
+        free = ended = 0
         while True:
             # The unit may still be busy while the next instruction's conditions are met: it sleeps once.
-            if not items.posts:
-                self.blocked = items
-                yield items.wait()
-            visible, i = items.posts[0]
-            since = self.free
+            if not waiting:
+                yield self.next_of(items, NOBODY)
+            visible, i, held_until, held_unit, held = waiting[0]
+            since = free
             if visible > since:
-                self._record_empty(since, visible)
+                if held_until <= since:
+                    held_unit, held = SEQUENCER, NOBODY
+                stalls += (since, visible, DISPATCH, NOBODY, held, held_unit)
                 since = visible
 
-            self.waiting = i
-            tokens = tokens_of[wait[i]]
-            needs = tokens + own_needs(i)
+            # The condition that is met last is charged. Of those met in the same cycle it is the first: what
+            # an instruction needs is in the order of ``Stall``.
+            start, last = since, None
+            needs = taken[takes[i]]
             for counter in needs:
-                if not counter.posts:
-                    self.blocked = counter
-                    yield counter.wait()
-            charge = met_last(needs, since, own_condition(i))
-            start = since if charge is None else charge[0]
-            if start > clock.now:
-                yield self.sleep(start - clock.now)
-            if charge is not None:
-                stall(self.unit, since, start, charge[1], i, charge[2], charge[3])
+                posts = counter.posts
+                if not posts:
+                    yield self.next_of(counter, i)
+                usable = posts[0][0]
+                if usable > start:
+                    start, last = usable, counter
+            own = None if condition is None else condition(i)
+            if own is not None and own[0] > start:
+                start = own[0]
+                stalls += (since, start, own[1], i, own[2], own[3])
+            elif last is not None:
+                stalls += (since, start, last.reason, i, last.posts[0][1], last.provider)
+            if start > clock.now and not clock.nothing_until(start):
+                yield self.until(start)
 
-            for counter in tokens:
+            end = start + latency[i]
+            if end < ended + COMPLETIONS_APART:
+                end = ended + COMPLETIONS_APART
+            start_of[i], end_of[i] = start, end
+            ended = end
+            if post[i]:
+                for counter in posted[post[i]]:
+                    counter.post((end, i))
+            if issue is not None:
+                issue(i, start, end)
+            for counter in needs:
                 counter.posts.popleft()
-            queue.pop()
-            issue(i, issued(i, latency[i]))
-            self.free = start + occupancy[i]
-
-    def _record_empty(self, free: int, visible: int) -> None:
-        until, cause_unit, cause = self.queue.held_back[0]
-        if until <= free:
-            cause, cause_unit = NOBODY, self.queue.items.provider
-        self.recorder.stall(self.unit, free, visible, DISPATCH, NOBODY, cause, cause_unit)
+            waiting.popleft()
+            freed.append((start + REFILL_AFTER_ISSUE, i))
+            if room.waiting is not None:
+                room.wake()
+            self.free = free = start + occupancy[i]

@@ -15,10 +15,9 @@ from typing import final
 
 from simulator.isa import UnitId
 from simulator.systolic.clock import Clock
-from simulator.systolic.queues import InstructionQueue, RegisteredFifo
-from simulator.systolic.recorder import Recorder
+from simulator.systolic.queues import RegisteredFifo
 from simulator.systolic.tokens import Counter
-from simulator.systolic.unit import Completions, IssueUnit, Tokens
+from simulator.systolic.unit import IssueUnit, Ports
 from simulator.trace import WEIGHT_SHIFTER, Stall
 
 
@@ -34,23 +33,10 @@ def weight_fifo(clock: Clock, depth_tiles: int) -> RegisteredFifo:
 class WeightLoader(IssueUnit):
     """Executes WLOAD."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        recorder: Recorder,
-        queue: InstructionQueue,
-        tokens: Tokens,
-        completions: Completions,
-        fifo: RegisteredFifo,
-    ) -> None:
-        super().__init__(clock, recorder, queue, tokens, completions)
-        self._fifo = fifo
-        self._slot = (fifo.room,)
+    def __init__(self, ports: Ports, fifo: RegisteredFifo) -> None:
+        super().__init__(ports, fifo.room)
+        self._tiles = fifo.items
+        self._lines = self.recorder.stream.occupancy
 
-    def needs(self, instruction: int) -> tuple[Counter, ...]:
-        return self._slot
-
-    def issue(self, instruction: int, end: int) -> None:
-        self._fifo.room.posts.popleft()
-        lines = self.recorder.stream.occupancy[instruction]
-        self._fifo.items.post(instruction, self.clock.now + lines)
+    def issue(self, instruction: int, start: int, end: int) -> None:
+        self._tiles.post((start + self._lines[instruction], instruction))

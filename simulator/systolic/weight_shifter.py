@@ -20,8 +20,8 @@ from simulator.machines.systolic import SystolicMachine
 from simulator.systolic.clock import Clock, Waits
 from simulator.systolic.queues import RegisteredFifo
 from simulator.systolic.recorder import Recorder
-from simulator.systolic.tokens import Counter
-from simulator.systolic.unit import Unit, met_last
+from simulator.systolic.tokens import NOBODY, Counter
+from simulator.systolic.unit import Unit
 from simulator.timing import array_times
 from simulator.trace import WEIGHT_SHIFTER
 
@@ -48,26 +48,28 @@ class WeightShifter(Unit):
         self._in_place = in_place
 
     def run(self) -> Waits:
-        clock, fifo = self.clock, self._fifo
+        clock, tiles, released = self.clock, self._fifo.items, self._released
         ahead, lines = self._array.operand, self._array.weight_lines
-        needs = (fifo.items, self._released)
+        before_rows = self._array.weights_before_rows
+        stalls, shifts = self.recorder.stalls[self.unit], self.recorder.shifts
         while True:
-            for counter in needs:
+            decision, last = self.free - ahead, None
+            for counter in (tiles, released):
                 if not counter.posts:
-                    self.blocked = counter
-                    yield counter.wait()
-            charge = met_last(needs, self.free - ahead)
-            decision = self.free - ahead if charge is None else charge[0]
-            if decision > clock.now:
-                yield self.sleep(decision - clock.now)
-            _, wload = fifo.items.posts.popleft()
-            self._released.posts.popleft()
+                    yield self.next_of(counter, NOBODY)
+                usable = counter.posts[0][0]
+                if usable > decision:
+                    decision, last = usable, counter
+            if decision > clock.now and not clock.nothing_until(decision):
+                yield self.until(decision)
             first = decision + ahead  # the cycle in which the first line enters the array
-            if charge is not None:
+            _, wload = tiles.posts[0]
+            if last is not None:
                 self.waiting = wload
-                _, reason, cause, cause_unit = charge
-                self.recorder.stall(self.unit, self.free, first, reason, wload, cause, cause_unit)
-            self.recorder.shift(wload, first, first + lines)
-            self._in_place.post(wload, decision + self._array.weights_before_rows)
-            fifo.room.post(wload, first + lines)
-            self.free = first + lines
+                stalls += (self.free, first, last.reason, wload, last.posts[0][1], last.provider)
+            tiles.posts.popleft()
+            released.posts.popleft()
+            self.free = entered = first + lines
+            shifts += (wload, first, entered)
+            self._in_place.post((decision + before_rows, wload))
+            self._fifo.room.post((entered, wload))

@@ -18,8 +18,7 @@ import numpy.typing as npt
 from simulator.errors import ProgramError
 from simulator.isa import Flag, Records, UnitId
 from simulator.machines.systolic import SystolicMachine
-from simulator.numerics import build
-from simulator.numerics.library import Prototypes, address, bound
+from simulator.numerics.library import Prototypes, address, bound, loaded
 from simulator.program import Placement, Program, Space
 from simulator.timing import releases_at_swap
 from simulator.validate.placements import SPILL, extent
@@ -88,10 +87,7 @@ class Native:
 
 @cache
 def _load() -> Native | None:
-    try:
-        return Native(build.find_or_build())
-    except (build.BuildError, OSError, AttributeError):
-        return None
+    return loaded(Native)[0]
 
 
 def native() -> Native | None:

@@ -116,13 +116,13 @@ def test_rows_before_weights(rows: int, cols: int, weight_buffers: int, length: 
     """The releasing MATMUL's issue to the next tile's first weight line: exactly ``weight_release``."""
     for pe, vertical in LATENCIES:
         machine = machine_of(rows, cols, weight_buffers=weight_buffers, pe=pe, vertical=vertical, read=2)
-        settled = 4 * rows * timing.row_delay(machine)  # far from every other bound
+        settled = 2 * rows * timing.row_delay(machine) + 4  # far from every other bound
 
         def works(distance: int, machine: SystolicMachine = machine, settled: int = settled) -> bool:
             shifts = [weights(0, rows, cols, 0), weights(settled - 2 + distance, rows, cols, 1)]
             streams = [
                 matmul(settled, length, rows, 0, swap=True, release=True),
-                matmul(3 * settled, 1, rows, 1, swap=True, release=True),
+                matmul(2 * settled + length, 1, rows, 1, swap=True, release=True),
             ]
             report = run_stationary(parameters_of(machine), INTEGER, shifts, streams, length)
             return not report.violations

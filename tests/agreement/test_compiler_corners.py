@@ -10,11 +10,11 @@ import pytest
 
 from simulator.api.gemm import gemm_graph
 from simulator.capture import capture
-from simulator.compiler import compile_graph
+from simulator.compiler import backend, compile_graph
 from simulator.errors import CompileError
 from simulator.interpreter import compare_outputs, run_program
 from simulator.numerics.execute import Plan
-from simulator.program import Traffic
+from simulator.program import Space, Traffic
 from simulator.systolic import simulate
 from simulator.validate import validate
 from tests.support.machines import small_machine
@@ -99,3 +99,27 @@ def test_a_step_in_the_smallest_buffer(fields: dict[str, Any]) -> None:
     expected = Plan(captured.graph, rows=unit.rows, dataflow=unit.dataflow).run(inputs, numbers).outputs
     state = run_program(program, machine, inputs, captured.graph.scalar_table(numbers))
     assert compare_outputs(state, captured.graph, expected).equal
+
+
+def test_what_exceeds_the_memory_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters and state are known before anything is compiled; spills after."""
+
+    def never(*arguments: Any) -> Any:
+        raise AssertionError("compiled")
+
+    line, room = 8, 6 * 4 * 8 * 8
+    graph = gemm_graph(64, 64, 64, False, False, "bfloat16")
+    operands = 2 * 64 * 64 * 2 + 64 * 64 * 4
+    fits = small_machine(hbm={"capacity_bytes": operands})
+    assert sum(compile_graph(graph, fits).memory_granules.values()) * line == operands
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "run", never)
+        with pytest.raises(CompileError, match=f"^hbm.*: parameters and state need {operands} bytes$"):
+            compile_graph(graph, small_machine(hbm={"capacity_bytes": operands - 1}))
+    captured = capture(lambda x: np.tanh(x + 1) @ x, (np.zeros((64, 64), np.float32),), carry=())
+    large = small_machine(unified_buffer={"capacity_bytes": room})
+    spilled = compile_graph(captured.graph, large).memory_granules[Space.HBM] * line
+    assert spilled > 0
+    small = small_machine(unified_buffer={"capacity_bytes": room}, hbm={"capacity_bytes": spilled - 1})
+    with pytest.raises(CompileError, match=f"parameters, state and spills need {spilled} bytes$"):
+        compile_graph(captured.graph, small)

@@ -12,10 +12,12 @@ import pytest
 from simulator.api.gemm import gemm_graph
 from simulator.capture import capture
 from simulator.compiler import backend, compile_graph, compile_parts, core
+from simulator.compiler.cut import cut
 from simulator.compiler.expand import expand
 from simulator.compiler.lower import Lowerer
 from simulator.errors import CompileError
 from simulator.graph import Graph
+from simulator.isa import Opcode
 from simulator.machines.systolic import SystolicMachine
 from simulator.program import Program
 from tests.agreement.fast_cases import training_graph
@@ -88,6 +90,18 @@ def test_programs_are_the_same(cases: Any) -> None:
     assert spilled > 2
 
 
+def test_operand_rows_that_are_cut_elsewhere_than_the_result() -> None:
+    """Rows 0 to 20 of the operand, in blocks of 8, serve rows 0 to 20, 21 to 41 and 42 to 62 of the sum."""
+    x, y = np.zeros((3, 21, 8), np.float32), np.zeros((21, 8), np.float32)
+    graph = capture(lambda x, y: x + y, (x, y), carry=()).graph
+    machine = small_machine(unified_buffer={"capacity_bytes": 2**12})
+    compiled = compile_graph(graph, machine)
+    assert (compiled.records["rows"][compiled.records["opcode"] == Opcode.VEC] < 4).any()
+    with pytest.MonkeyPatch.context() as patch:
+        in_python(patch)
+        assert not differences(compiled, compile_graph(graph, machine))
+
+
 def test_what_is_too_long_to_be_expanded_at_once() -> None:
     """FEW_INSTRUCTIONS of native/lowered.h."""
     graph = training_graph((64, 96, 64), 32, "sgd")
@@ -136,7 +150,8 @@ def test_what_does_not_fit_is_refused_in_the_same_words(monkeypatch: pytest.Monk
 def test_loops_stand_for_what_they_count() -> None:
     """An entry has as many instructions as it says, on every dataflow."""
     for dataflow in ("ws", "os", "is"):
-        low = Lowerer(training_graph((33, 40, 9), 20, "adam"), small_machine(dataflow=dataflow)).run()
+        steps = Lowerer(training_graph((33, 40, 9), 20, "adam"), small_machine(dataflow=dataflow)).run()
+        low = cut(steps, steps.geometry, 8, 8)
         assert len(expand(low)) == low.entries()[:, 1].sum() > 2 * len(low.entries())
 
 

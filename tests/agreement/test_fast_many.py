@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from fractions import Fraction
 from typing import Any
@@ -193,11 +194,21 @@ def test_machines_that_share_no_program() -> None:
         ({"cache.size": [1]}, "cache.size: a systolic machine has no such field"),
         ({"hbm.latency_cycles": [1, -1]}, "hbm.latency_cycles = -1"),
         ({"hbm.latency_cycles": [1.5]}, "hbm.latency_cycles = 1.5"),
-        ({"hbm.latency_cycles": [1, 2, 2.5, 3, 4]}, "hbm.latency_cycles = 1.0"),
+        ({"hbm.latency_cycles": [1, 2, 2.5, 3, 4]}, "hbm.latency_cycles = 2.5"),
+        ({"hbm.latency_cycles": [1, 2, math.nan]}, "hbm.latency_cycles = nan"),
+        ({"hbm.latency_cycles": [2.0, 1.0]}, "hbm.latency_cycles = 1.0"),
+        ({"hbm.latency_cycles": [[1, 2], [3]]}, "lists of equal length"),
+        ({"hbm.latency_cycles": 5}, "lists of one length"),
         ({"hbm.latency_cycles": [None, 1]}, "a list of numbers is needed"),
         ({"matrix_unit.weight_buffers": [1, 2, 3]}, "matrix_unit.weight_buffers = 3"),
         ({"hbm.bytes_per_cycle": [0]}, "hbm.bytes_per_cycle = 0"),
-        ({"hbm.bytes_per_cycle": ["1/0"]}, "bytes_per_cycle"),
+        ({"hbm.bytes_per_cycle": ["1/0"]}, 'hbm.bytes_per_cycle = "1/0": a positive number or a fraction'),
+        ({"hbm.bytes_per_cycle": [1.5, math.inf]}, "hbm.bytes_per_cycle = inf: a positive number"),
+        ({"hbm.bytes_per_cycle": [2**40]}, "hbm.bytes_per_cycle = 1099511627776: a positive number"),
+        ({"hbm.bytes_per_cycle": [True]}, "hbm.bytes_per_cycle = true: a positive number"),
+        ({"hbm.bytes_per_cycle": np.array([[[1, 2]]])}, "numerators and denominators"),
+        ({3: [1]}, "3: a systolic machine has no such field"),
+        ([1], r"fields = \[1\]: lists by field"),
         ({"hbm.bytes_per_cycle": np.array([[1, 0]])}, "numerators and denominators"),
     ],
 )

@@ -2,14 +2,16 @@
  *
  * Everything happens twice: a first pass finds how many instructions there are and what each posts, a second
  * one writes them, so that a Program need not be in memory as a whole. A Program that is only timed is kept by
- * the first pass, but for what its instructions post. */
+ * the first pass, as far as its time depends on it. */
 #ifndef PULSETRAIN_COMPILATION_H
 #define PULSETRAIN_COMPILATION_H
 #include "interleave.h"
+#include "timed.h"
 
-enum { GRANULES = 4, SETTLED = 256, SOME_TOKENS = 100, MANY_TOKENS = 200, NEVER = 1 << 30 };
+enum { SETTLED = 256, SOME_TOKENS = 100, MANY_TOKENS = 200, NEVER = 1 << 30 };
 enum traffic { NO_TRAFFIC, INPUT, OUTPUT_, REFETCH, SPILL, FILL };
 
+enum { TRANSFERS = 4 }; /* of a block that take different times: LOAD or STORE, HBM or host */
 enum { HAZARDS = 8 }; /* one for each unit; two more make whole vectors */
 
 typedef struct {
@@ -63,12 +65,6 @@ struct block {
     hazards written, read;
 };
 
-struct record { /* INSTRUCTION_DTYPE of simulator/isa.py */
-    uint32_t opcode, function, wait, post, item, flags, tail, rows, panels, dst, src[3], dst_stride,
-        src_stride[3];
-};
-_Static_assert(sizeof(struct record) == 68, "INSTRUCTION_DTYPE");
-
 struct spilled { /* a placement made on the way */
     int64_t tensor, address, rows, cols;
 };
@@ -80,37 +76,24 @@ struct output { /* arrays of a stretch of the Program */
     int64_t *macs;
 };
 
-struct machine { /* numbers that the compiler goes by */
-    int64_t granules, frame, line, output_stationary, accumulate, slots, spill_address;
-};
-
-struct job { /* all that is given and is the same for every machine; see simulator/compiler/backend.py */
-    const int64_t *sizes; /* entries, tensors, blocks, names; line, rows and cols of the machine */
-    const struct entry *entries;
-    const struct tensor *tensors;
-    const int32_t *block_tensor;
-    const struct placement *homes;
-    const int64_t *first_output;
-    const struct placement *outputs;
-    const int64_t *tensor_names;
-    const uint8_t *off_chip;
-};
-
 struct compilation {
     struct lowered low;
     struct interleaving plan;
     struct machine machine;
-    const struct placement *homes;   /* by tensor, name NONE: none */
-    const int64_t *first_output;     /* by tensor: its first in `outputs` */
-    const struct placement *outputs; /* where tensors go */
-    const int64_t *tensor_names;     /* by tensor */
-    int64_t n_names;
+    const struct job *job;
+    int64_t accumulate;        /* lines of a tile */
+    struct placement *homes;   /* by tensor, name NONE: none */
+    int64_t *first_output;     /* by tensor: its first in `outputs` */
+    struct placement *outputs; /* where tensors go */
+    int64_t filled_of[SPACES]; /* granules, before there are spills */
+    int64_t n_names, slots;    /* slots: what there is room for */
+    uint8_t *off_chip;         /* tensors that have a place there */
     struct order order;
     int64_t *begin, *filled; /* by block: its first in `uses`; behind its last so far */
     int32_t *uses;           /* positions in the order */
 
     struct space space;
-    struct block *block;
+    struct block *block, *fresh; /* fresh: as they are before the first instruction */
     struct list resident, due, due_block, spills, names; /* spills: 4 numbers each; names in order */
     int64_t *named;                                        /* the number of each name, NONE: not yet */
     int64_t due_head, spill_address, position, ahead;
@@ -127,9 +110,11 @@ struct compilation {
     int64_t emitted, failed_size;
     uint8_t *posts;
     int64_t posts_capacity;
-    int writing, keeping, out_of_memory, does_not_fit;
-    struct record *kept; /* by the first pass, if it is the only one, as far as there is room */
-    int64_t kept_capacity;
+    int writing, out_of_memory, does_not_fit;
+    const struct timing *timing; /* NULL: records are written */
+    struct timer *timer;
+    struct instruction *prototype, *transfer, *steps; /* of each instruction; of LOADs and STOREs; all of them */
+    int64_t steps_capacity;
     struct output out;
     int64_t out_begin;
 };

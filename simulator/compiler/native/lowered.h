@@ -1,22 +1,20 @@
-/* What lowering hands over: tensors cut into blocks, and instructions over them, most of them as loops.
+/* What steps are cut into: tensors in blocks, and instructions over them, most of them as loops.
  *
  * The structures are those of simulator/compiler/symbolic.py. Instructions are numbered in program order. */
 #ifndef PULSETRAIN_LOWERED_H
 #define PULSETRAIN_LOWERED_H
 
-#include <stdint.h>
+#include "steps.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define CEIL(a, b) (((a) + (b) - 1) / (b))
-
 enum { LOAD, STORE, WLOAD, MATMUL, DRAIN, TRANSPOSE, VEC, HALT };
 enum { SEQUENCER, DMA, LOADER, MATRIX, VECTOR, TRANSPOSER, UNITS };
-enum { F_HOST = 1 << 0, F_ACCUMULATE = 1 << 3, F_SAME_ROW = 1 << 12 };
+enum { F_HOST = 1 << 0, F_ACCUMULATE = 1 << 3 };
+enum { F_ACCUMULATOR = 1 << 6, F_REPLICATE = 1 << 9, F_SAME_ROW = 1 << 12 }; /* of the first source */
 enum kind { ONE, BLOCKS, TRANSPOSES, STATIONARY, OUTPUT };
-enum { SOURCES = 3, NONE = -1, NATURAL = -1 };
+enum { SOURCES = 3, NATURAL = -1 };
 
 struct place { /* a line of a tensor; NATURAL is the stride of its block */
     int64_t tensor, panel, row, stride;
@@ -32,10 +30,12 @@ struct tensor {
 };
 
 struct lowered {
-    int64_t entries, tensors, blocks, line, rows, cols;
-    const struct entry *entry;
-    const struct tensor *tensor;
-    const int32_t *block_tensor;
+    int64_t entries, tensors, blocks, line, rows, cols, tiles;
+    struct entry *entry;
+    struct tensor *tensor;
+    int32_t *block_tensor;
+    int64_t entry_room;
+    int failed; /* no memory */
     int64_t *first; /* number of each entry's first instruction; behind the last how many there are */
     struct symbolic *expanded; /* all of them, NULL where they are too many */
 };
@@ -77,6 +77,11 @@ static inline void seek(const struct lowered *low, struct cursor *at, int64_t nu
         at->entry = below;
     }
     at->number = number;
+}
+
+static inline int64_t blocks_of(const struct tensor *t)
+{
+    return CEIL(t->panels, t->group) * t->row_blocks;
 }
 
 struct bounds {
@@ -303,7 +308,15 @@ static inline void push(struct list *list, int64_t value)
 /* An order of instructions: runs of consecutive numbers. */
 struct order {
     struct list starts, counts;
+    struct list aside; /* by which anchor there was time for each instruction that no anchor needs */
 };
+
+static inline void forget_order(struct order *order)
+{
+    free(order->starts.at);
+    free(order->counts.at);
+    free(order->aside.at);
+}
 
 static inline void append(struct order *order, int64_t number)
 {

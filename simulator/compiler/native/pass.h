@@ -5,20 +5,22 @@
 #include "interleave.h"
 
 enum { STORE_DELAY = 8, LOOK_AHEAD = 64, EVICT_AHEAD = 16 };
-enum outcome { COMPILED, DOES_NOT_FIT, NO_MEMORY, TOO_LONG };
 
 static const int unit_of[] = {DMA, DMA, LOADER, MATRIX, MATRIX, TRANSPOSER, VECTOR, SEQUENCER};
 
-static void fill_record(const struct compilation *c, const struct symbolic *x, int64_t slot,
-                        struct record *record)
+/* An instruction without its addresses: all that its time depends on. */
+static struct record record_of(const struct symbolic *x)
 {
-    int64_t line = slot * c->machine.accumulate + x->tile_line;
-    *record = (struct record){.opcode = (uint32_t)x->opcode, .function = (uint32_t)x->function,
-                              .item = (uint32_t)x->item, .flags = (uint32_t)x->flags, .tail = (uint32_t)x->tail,
-                              .rows = (uint32_t)x->rows};
+    return (struct record){.opcode = (uint32_t)x->opcode, .function = (uint32_t)x->function,
+                           .item = (uint32_t)x->item, .flags = (uint32_t)x->flags, .tail = (uint32_t)x->tail,
+                           .rows = (uint32_t)x->rows, .panels = x->opcode == VEC ? (uint32_t)x->panels : 0};
+}
+
+static void place_record(const struct compilation *c, const struct symbolic *x, int64_t slot,
+                         struct record *record)
+{
+    int64_t line = slot * c->accumulate + x->tile_line;
     int strides = x->opcode == VEC;
-    if (strides)
-        record->panels = (uint32_t)x->panels;
     if (x->dst.block >= 0) {
         const struct tensor *t = tensor_of(c, x->dst.block);
         record->dst = (uint32_t)(c->block[x->dst.block].segment.address + (x->dst.offset << t->item));
@@ -45,6 +47,7 @@ static void place_one(struct compilation *c, const struct symbolic *x)
     int64_t slot = x->tile < 0 ? NONE : x->tile % c->machine.slots;
     hazards after = no_hazards;
     int32_t own = NONE;
+    int64_t done;
     for (int i = 0; i < x->sources; ++i)
         if (x->src[i].block >= 0) {
             const hazards *written = &c->block[x->src[i].block].written;
@@ -65,9 +68,13 @@ static void place_one(struct compilation *c, const struct symbolic *x)
         else if (!(x->opcode == MATMUL && c->machine.output_stationary))
             after = later(after, c->slot_read[slot]);
     }
-    struct record record;
-    fill_record(c, x, slot, &record);
-    int64_t done = emit(c, unit, &after, &record, x->operation, NO_TRAFFIC, x->macs, NONE);
+    if (c->timer)
+        done = emit_timed(c, unit, &after, c->prototype[c->now.at.number]);
+    else {
+        struct record record = record_of(x);
+        place_record(c, x, slot, &record);
+        done = emit(c, unit, &after, &record, x->operation, NO_TRAFFIC, x->macs, NONE);
+    }
     for (int i = 0; i < x->sources; ++i)
         if (x->src[i].block >= 0)
             mark(&c->block[x->src[i].block].read, unit, done);
@@ -172,13 +179,7 @@ static void reset(struct compilation *c)
         if (all)
             *all = (struct segment){0, usable, no_hazards, NONE};
     }
-    for (int64_t i = 0; i < c->low.blocks; ++i) {
-        struct block *block = &c->block[i];
-        int32_t last_write = block->last_write, operation = block->operation;
-        *block = (struct block){.uses = c->begin[i], .last_use = c->begin[i + 1], .last_write = last_write,
-                                .operation = operation, .home = c->homes[c->low.block_tensor[i]], .whole = 1};
-        block->written = block->read = no_hazards;
-    }
+    memcpy(c->block, c->fresh, (size_t)c->low.blocks * sizeof *c->block);
     for (int64_t i = 0; i < c->machine.slots; ++i)
         c->slot_read[i] = c->slot_written[i] = no_hazards;
     for (int64_t i = 0; i < c->n_names; ++i)
@@ -192,18 +193,21 @@ static void reset(struct compilation *c)
     }
     c->resident.count = c->due.count = c->due_block.count = c->spills.count = c->names.count = 0;
     c->due_head = c->position = c->ahead = c->emitted = c->evicted = 0;
-    c->spill_address = c->machine.spill_address;
+    c->spill_address = c->filled_of[HBM];
     c->now = c->coming = (struct walk){0};
 }
 
-/* Positions at which every block is used, and its last write. How often it is used is the same in any order. */
-static int find_uses(struct compilation *c)
+/* What an order says of every block: the positions at which it is used, its last write. How often it is used is
+ * the same in any order. */
+static int find_uses(struct compilation *c, const struct order *order)
 {
     struct symbolic room;
     const struct symbolic *x;
     int64_t blocks[SOURCES + 1];
+    c->order = *order;
     for (int64_t i = 0; i < c->low.blocks; ++i)
-        c->block[i].last_write = c->block[i].operation = NONE;
+        c->fresh[i] = (struct block){.last_write = NONE, .operation = NONE, .whole = 1, .written = no_hazards,
+                                     .read = no_hazards, .home = c->homes[c->low.block_tensor[i]]};
     for (int counted = c->uses != NULL;; ++counted) {
         struct walk walk = {0};
         for (int64_t i = 0; counted && i < c->low.blocks; ++i)
@@ -223,9 +227,13 @@ static int find_uses(struct compilation *c)
                     ++c->begin[blocks[i] + 1];
             }
             if (x->dst.block >= 0) {
-                c->block[x->dst.block].last_write = (int32_t)position;
-                c->block[x->dst.block].operation = (int32_t)x->operation;
+                c->fresh[x->dst.block].last_write = (int32_t)position;
+                c->fresh[x->dst.block].operation = (int32_t)x->operation;
             }
+        }
+        for (int64_t i = 0; counted && i < c->low.blocks; ++i) {
+            c->fresh[i].uses = c->begin[i];
+            c->fresh[i].last_use = c->begin[i + 1];
         }
         if (counted)
             return 1;
@@ -267,7 +275,10 @@ static int go_on(struct compilation *c, int64_t stop)
     for (int unit = DMA; unit < UNITS; ++unit)
         after.of[unit] = c->last[unit];
     struct record record = {.opcode = HALT};
-    emit(c, SEQUENCER, &after, &record, NONE, NO_TRAFFIC, 0, NONE);
+    if (c->timer)
+        emit_timed(c, SEQUENCER, &after, c->prototype[total]);
+    else
+        emit(c, SEQUENCER, &after, &record, NONE, NO_TRAFFIC, 0, NONE);
     return 0;
 }
 #endif

@@ -63,19 +63,39 @@ static int64_t transfer(const struct compilation *c, int64_t number, const struc
     return panels > 1 ? stride : 0;
 }
 
+/* A LOAD or STORE of a block that is only timed. */
+static int64_t emit_transfer(struct compilation *c, int64_t number, const struct placement *placement,
+                             int opcode, const hazards *after)
+{
+    int host = (placement->flags & F_HOST) != 0;
+    struct instruction *known = &c->transfer[number * TRANSFERS + 2 * (opcode == STORE) + host];
+    if (known->kind == NONE) {
+        struct record record;
+        transfer(c, number, placement, 1, &record);
+        record.opcode = (uint32_t)opcode;
+        c->out_of_memory |= !c->timing->read(c->timer, &record, known);
+    }
+    return emit_timed(c, DMA, after, *known);
+}
+
 static void load(struct compilation *c, int64_t number, int64_t operation)
 {
     struct block *block = &c->block[number];
-    struct record record;
-    int64_t stride = transfer(c, number, &block->home, block->whole, &record);
-    record.opcode = LOAD;
-    record.dst = (uint32_t)block->segment.address;
-    record.dst_stride = record.panels > 1 ? record.rows : 0;
-    record.src_stride[0] = (uint32_t)stride;
-    enum traffic traffic = block->spilled ? FILL : block->fetched || block->begun ? REFETCH : INPUT;
     hazards after = later(block->written, block->read);
     after.of[DMA] = NONE;
-    int64_t emitted = emit(c, DMA, &after, &record, operation, traffic, 0, name_of(c, block->home.name));
+    int64_t emitted;
+    if (c->timer)
+        emitted = emit_transfer(c, number, &block->home, LOAD, &after);
+    else {
+        struct record record;
+        int64_t stride = transfer(c, number, &block->home, block->whole, &record);
+        record.opcode = LOAD;
+        record.dst = (uint32_t)block->segment.address;
+        record.dst_stride = record.panels > 1 ? record.rows : 0;
+        record.src_stride[0] = (uint32_t)stride;
+        enum traffic traffic = block->spilled ? FILL : block->fetched || block->begun ? REFETCH : INPUT;
+        emitted = emit(c, DMA, &after, &record, operation, traffic, 0, name_of(c, block->home.name));
+    }
     mark(&block->written, DMA, emitted);
     block->fetched = 1;
     block->dirty = 0;
@@ -85,14 +105,19 @@ static void write_out(struct compilation *c, int64_t number, const struct placem
                       enum traffic traffic)
 {
     struct block *block = &c->block[number];
-    struct record record;
-    int64_t stride = transfer(c, number, placement, whole, &record);
-    record.opcode = STORE;
-    record.src[0] = (uint32_t)block->segment.address;
-    record.src_stride[0] = record.panels > 1 ? record.rows : 0;
-    record.dst_stride = (uint32_t)stride;
-    int64_t emitted = emit(c, DMA, &block->written, &record, block->operation, traffic, 0,
-                           name_of(c, placement->name));
+    int64_t emitted;
+    if (c->timer)
+        emitted = emit_transfer(c, number, placement, STORE, &block->written);
+    else {
+        struct record record;
+        int64_t stride = transfer(c, number, placement, whole, &record);
+        record.opcode = STORE;
+        record.src[0] = (uint32_t)block->segment.address;
+        record.src_stride[0] = record.panels > 1 ? record.rows : 0;
+        record.dst_stride = (uint32_t)stride;
+        emitted = emit(c, DMA, &block->written, &record, block->operation, traffic, 0,
+                       name_of(c, placement->name));
+    }
     mark(&block->read, DMA, emitted);
     block->dirty = 0;
     block->home = *placement;
@@ -105,12 +130,12 @@ static void spill(struct compilation *c, int64_t number)
     int64_t tensor = c->low.block_tensor[number];
     struct bounds b = bounds_of(t, number - t->first_block);
     int64_t lines = lines_of(t, number - t->first_block), rows = b.last_row - b.row;
-    struct placement placement = {0, c->spill_address, c->tensor_names[tensor]};
+    struct placement placement = {0, c->spill_address, c->job->values[tensor].name};
     push(&c->spills, tensor);
     push(&c->spills, c->spill_address);
     push(&c->spills, rows);
     push(&c->spills, lines / rows * c->low.line);
-    c->spill_address += CEIL(lines << t->item, GRANULES) * GRANULES;
+    c->spill_address += CEIL(lines << t->item, GRANULE_LINES) * GRANULE_LINES;
     write_out(c, number, &placement, 0, SPILL);
     c->block[number].spilled = 1;
 }

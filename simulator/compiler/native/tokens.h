@@ -27,26 +27,34 @@ static uint32_t take_tokens(struct compilation *c, int unit, const hazards *afte
         int64_t *known = &c->known[unit][producer];
         while (*known < taken->count && taken->at[*known] <= needed)
             ++*known;
-        if (!c->writing)
+        if (c->timer)
+            c->steps[needed].post |= (uint8_t)(1 << unit);
+        else if (!c->writing)
             c->posts[needed] |= (uint8_t)(1 << unit);
         wait |= 1u << producer;
     }
     return wait;
 }
 
-static void keep(struct compilation *c, const struct record *record)
+/* The next instruction of a Program that is only timed; gives its number. */
+static int64_t emit_timed(struct compilation *c, int unit, const hazards *after, struct instruction prototype)
 {
-    if (c->emitted == c->kept_capacity) {
-        int64_t capacity = c->kept_capacity ? 2 * c->kept_capacity : 1024;
-        struct record *larger = realloc(c->kept, (size_t)capacity * sizeof *larger);
+    int64_t index = c->emitted;
+    if (index == c->steps_capacity) {
+        int64_t capacity = index ? 2 * index : 1024;
+        struct instruction *larger = realloc(c->steps, (size_t)capacity * sizeof *larger);
         if (!larger) {
             c->out_of_memory = 1;
-            return;
+            return index;
         }
-        c->kept = larger;
-        c->kept_capacity = capacity;
+        c->steps = larger;
+        c->steps_capacity = capacity;
     }
-    c->kept[c->emitted] = *record;
+    prototype.wait = (uint8_t)take_tokens(c, unit, after);
+    c->steps[index] = prototype;
+    c->last[unit] = (int32_t)index;
+    ++c->emitted;
+    return index;
 }
 
 /* The next instruction; starts when those of `after` have ended. Gives its number. */
@@ -75,8 +83,6 @@ static int64_t emit(struct compilation *c, int unit, const hazards *after, struc
             c->posts_capacity = capacity;
         }
         c->posts[index + 1] = 0;
-        if (c->keeping)
-            keep(c, record);
     }
     c->last[unit] = (int32_t)index;
     ++c->emitted;

@@ -114,11 +114,12 @@ EXPORT int pulsetrain_fast_account(const struct program *program, const int64_t 
     if (!times)
         return NO_MEMORY;
     double bound = times_accounted(&machine, program, times, array);
-    struct state_accounted s;
+    struct state_accounted s = {0};
     enum outcome outcome = bound > 0 && bound <= WIDE_CYCLES ? DONE : REFUSED;
     if (outcome == DONE && !open_accounted(&s, program->instructions, &is, times, array, 1))
         outcome = NO_MEMORY;
     if (outcome != DONE) {
+        close_accounted(&s);
         free(times);
         return (int)outcome;
     }

@@ -20,12 +20,14 @@ static TARGET enum outcome NAME(block)(const struct program *program, const stru
         return REFUSED;
     struct structure is = structure_of(program, room->machines.shared);
     struct NAME(state) s;
-    if (!NAME(open)(&s, program->instructions, &is, room->times, room->array, (used + VECTOR - 1) / VECTOR))
-        return NO_MEMORY;
-    NAME(merge)(&s);
-    enum outcome outcome = NAME(outcome)(&s);
-    for (int l = 0; l < used; ++l)
-        cycles[at[l]] = outcome == DONE && NAME(ends_with_halt)(&s, l) ? s.units[SEQUENCER].end[l] : -1;
+    memset(&s, 0, sizeof s);
+    enum outcome outcome = NO_MEMORY;
+    if (NAME(open)(&s, program->instructions, &is, room->times, room->array, (used + VECTOR - 1) / VECTOR)) {
+        NAME(merge)(&s);
+        outcome = NAME(outcome)(&s);
+        for (int l = 0; l < used; ++l)
+            cycles[at[l]] = outcome == DONE && NAME(ends_with_halt)(&s, l) ? s.units[SEQUENCER].end[l] : -1;
+    }
     NAME(close)(&s);
     return outcome == NO_MEMORY ? NO_MEMORY : DONE;
 }
@@ -35,7 +37,7 @@ static enum outcome NAME(many)(const struct program *program, const struct desig
 {
     struct NAME(room) *room = aligned_alloc(64, (sizeof *room + 63) / 64 * 64);
     enum outcome outcome = NO_MEMORY;
-    if (room && (room->times = NAME(rows)(TIMES * program->kinds, 0)))
+    if (room && (room->times = NAME(rows)(TIMES * program->kinds)))
         for (outcome = DONE; count > 0 && outcome == DONE; at += LANES, count -= LANES) {
             int used = count < LANES ? (int)count : LANES;
             outcome = NAME(block)(program, designs, at, used, room, cycles);

@@ -88,6 +88,10 @@ FUNCTION void NAME(dispatch)(struct NAME(state) *s)
         }
         int place = unit->tail;
         TIME *restrict slot = unit->places + (size_t)place * LANES;
+        if (place == unit->used) { /* for the first time */
+            EACH slot[l] = -1;
+            ++unit->used;
+        }
 #if RECORD
         if (slot[0] + 1 > s->ready[0]) {
             struct charge charge = {QUEUE, u, unit->instructions[place]};

@@ -5,14 +5,34 @@
 
 enum { FIELDS = 6 };
 
-/* One instruction of each kind, and how many there are. */
-struct kinds {
-    int64_t size, room;
-    struct record *records;
-    int64_t *count, *first; /* first: where the first one is */
+/* An opcode and the bits of a record's other fields that its times depend on; instructions of one key are of
+ * one kind. Which bits: TIMED_BITS of simulator/timing.py. */
+struct key {
+    uint32_t opcode, fields[FIELDS];
 };
 
-enum outcome fast_read_program(int64_t n, const struct record *records, const uint32_t bits[OPCODES][FIELDS],
-                          struct instruction *instructions, struct kinds *kinds);
-void fast_free_kinds(struct kinds *kinds);
+struct keyed {
+    struct key key;
+    int32_t kind;
+};
+
+/* Finds the kinds of records. Open addressing: at most half of the places are taken. */
+struct reader {
+    const uint32_t (*bits)[FIELDS];
+    int64_t kinds, room;    /* kinds found so far */
+    struct record *records; /* one of each kind */
+    struct keyed *places;
+    uint64_t size;
+    struct keyed latest[OPCODES]; /* what comes next is often of the same kind */
+};
+
+void fast_open_reader(struct reader *reader, const uint32_t bits[OPCODES][FIELDS]);
+void fast_close_reader(struct reader *reader);
+
+/* What is kept of a record, its kind included. REFUSED when its opcode or a mask does not exist. */
+enum outcome fast_read(struct reader *reader, const struct record *record, struct instruction *instruction);
+
+/* The same of all records; REFUSED too when HALT is not the last and the only one. */
+enum outcome fast_read_program(struct reader *reader, int64_t n, const struct record *records,
+                               struct instruction *instructions);
 #endif

@@ -1,4 +1,5 @@
-/* One machine: its cycles alone, or everything that a Trace holds. */
+/* One machine: everything that a Trace holds. */
+#include "charge.h"
 #include "prepare.h"
 
 #define TIME int64_t
@@ -7,13 +8,10 @@
 #define VECTOR 1
 #define TARGET
 
-#define NAME(x) x##_unlogged
-#define RECORD 0
+#define NAME(x) x##_logged
+#define RECORD 1
 struct log;
 #include "times.h"
-#include "merge.h"
-#undef NAME
-#undef RECORD
 
 /* EVENT_DTYPE, SHIFT_DTYPE and STALL_DTYPE of simulator/trace.py. */
 struct __attribute__((packed)) event {
@@ -83,8 +81,6 @@ static inline void log_swap(struct log *log, int64_t tile, int64_t matmul)
     log->shifts[tile].matmul = matmul;
 }
 
-#define NAME(x) x##_logged
-#define RECORD 1
 #include "merge.h"
 
 /* What the shifter has not decided when HALT ends does not happen. */
@@ -113,28 +109,6 @@ static int64_t finish(struct log *log, const struct state_logged *s, int64_t cyc
     return end - log->stalls[SEQUENCER];
 }
 
-/* What a Program takes on the machine with these numbers, in one piece of memory. */
-struct timed {
-    struct structure is;
-    int64_t array[ARRAY_TIMES], *times;
-};
-
-static enum outcome time_kinds(struct timed *timed, const struct program *program, const int64_t *numbers)
-{
-    struct machines_unlogged machine;
-    int64_t only = 0;
-    read_machines_unlogged(&machine, numbers, 1, &only, 1);
-    timed->is = structure_of(program, machine.shared);
-    timed->times = malloc((size_t)(TIMES * program->kinds) * sizeof *timed->times);
-    if (!timed->times)
-        return NO_MEMORY;
-    double bound = times_unlogged(&machine, program, timed->times, timed->array);
-    if (bound > 0 && bound <= WIDE_CYCLES)
-        return DONE;
-    free(timed->times);
-    return REFUSED;
-}
-
 /* `room`: how many stalls each unit may have; `found`: cycles, shifts, stalls. When the outcome is UNFINISHED,
  * an instruction that has not started keeps what `events` held before. */
 EXPORT int pulsetrain_fast_simulate(const struct program *program, const int64_t *numbers, struct event *events,
@@ -144,14 +118,23 @@ EXPORT int pulsetrain_fast_simulate(const struct program *program, const int64_t
     struct log log = {.events = events, .shifts = shifts};
     for (int u = 0; u < TRACE_UNITS; stalls += room[u++])
         log.stalls[u] = stalls;
-    struct timed timed;
-    enum outcome outcome = time_kinds(&timed, program, numbers);
-    if (outcome != DONE)
+    struct machines_logged machine;
+    int64_t only = 0, array[ARRAY_TIMES];
+    read_machines_logged(&machine, numbers, 1, &only, 1);
+    struct structure is = structure_of(program, machine.shared);
+    int64_t *times = malloc((size_t)(TIMES * program->kinds) * sizeof *times);
+    struct state_logged s = {0};
+    enum outcome outcome = times ? DONE : NO_MEMORY;
+    if (outcome == DONE) {
+        double bound = times_logged(&machine, program, times, array);
+        outcome = bound > 0 && bound <= WIDE_CYCLES ? DONE : REFUSED;
+    }
+    if (outcome == DONE && !open_logged(&s, program->instructions, &is, times, array, 1))
+        outcome = NO_MEMORY;
+    if (outcome != DONE) {
+        close_logged(&s);
+        free(times);
         return (int)outcome;
-    struct state_logged s;
-    if (!open_logged(&s, program->instructions, &timed.is, timed.times, timed.array, 1)) {
-        free(timed.times);
-        return NO_MEMORY;
     }
     s.log = &log;
     merge_logged(&s);
@@ -169,45 +152,6 @@ EXPORT int pulsetrain_fast_simulate(const struct program *program, const int64_t
     found[1] = log.shifted;
     found[2] = outcome == DONE ? finish(&log, &s, cycles) : 0;
     close_logged(&s);
-    free(timed.times);
-    return (int)outcome;
-}
-
-/* UNFINISHED where only `pulsetrain_fast_simulate` can tell. */
-EXPORT int pulsetrain_fast_cycles(const struct program *program, const int64_t *numbers, int64_t *cycles)
-{
-    struct timed timed;
-    enum outcome outcome = time_kinds(&timed, program, numbers);
-    if (outcome != DONE)
-        return (int)outcome;
-    struct state_unlogged s;
-    if (!open_unlogged(&s, program->instructions, &timed.is, timed.times, timed.array, 1)) {
-        free(timed.times);
-        return NO_MEMORY;
-    }
-    merge_unlogged(&s);
-    outcome = outcome_unlogged(&s);
-    *cycles = s.units[SEQUENCER].end[0];
-    if (outcome == DONE && !ends_with_halt_unlogged(&s, 0))
-        outcome = UNFINISHED;
-    close_unlogged(&s);
-    free(timed.times);
-    return (int)outcome;
-}
-
-/* The same of a Program that is read for this one machine. */
-EXPORT int pulsetrain_fast_cycles_of(int64_t n, const struct record *records,
-                                     const uint32_t bits[OPCODES][FIELDS], const int64_t *numbers,
-                                     int64_t *cycles)
-{
-    struct instruction *instructions = malloc((size_t)LARGER(n, 1) * sizeof *instructions);
-    struct kinds kinds = {0};
-    enum outcome outcome = instructions ? fast_read_program(n, records, bits, instructions, &kinds) : NO_MEMORY;
-    if (outcome == DONE) {
-        struct program program = {n, kinds.size, instructions, kinds.records, kinds.count};
-        outcome = pulsetrain_fast_cycles(&program, numbers, cycles);
-    }
-    fast_free_kinds(&kinds);
-    free(instructions);
+    free(times);
     return (int)outcome;
 }

@@ -15,7 +15,7 @@ struct NAME(unit) {
     TIME *places;
     int32_t *instructions;
     struct held *held;
-    int head, tail, waiting;
+    int head, tail, waiting, used; /* used: places that have been */
     int32_t latest;
 };
 
@@ -39,6 +39,7 @@ struct NAME(state) {
     int halted, no_memory;
     TIME ROW(nowhere);
 
+    int64_t queue_room, fifo_room; /* what there is memory for */
     TIME *fifo; /* slots, used in turn: when the tile is whole, then when the slot is free */
     int32_t *wloads;
     int load_slot, shift_slot;
@@ -50,12 +51,18 @@ struct NAME(state) {
     int32_t matmul;
 };
 
+/* Memory for `count` rows of LANES times. */
+static TIME *NAME(rows)(int64_t count)
+{
+    return aligned_alloc(64, ((size_t)count * LANES * sizeof(TIME) + 63) / 64 * 64);
+}
+
 /* Room for one more entry, to be filled. */
 FUNCTION TIME *NAME(push)(struct NAME(state) *s, struct NAME(ring) *ring, int64_t cause)
 {
     if (ring->count == ring->capacity) {
         int capacity = ring->capacity ? 2 * ring->capacity : 4;
-        TIME *times = aligned_alloc(64, ((size_t)capacity * LANES * sizeof(TIME) + 63) / 64 * 64);
+        TIME *times = NAME(rows)(capacity);
         int32_t *causes = malloc((size_t)capacity * sizeof *causes);
         if (!times || !causes) {
             free(times);
@@ -98,20 +105,49 @@ static void NAME(close)(struct NAME(state) *s)
     free(s->wloads);
 }
 
-/* `count` rows of LANES times, all `value`. */
-static TIME *NAME(rows)(int64_t count, TIME value)
+/* `count` rows of LANES times in the place of those that `had` rows were for; NULL without memory. */
+static TIME *NAME(more_rows)(TIME *rows, int64_t had, int64_t count)
 {
-    TIME *rows = aligned_alloc(64, ((size_t)count * LANES * sizeof(TIME) + 63) / 64 * 64);
-    for (int64_t i = 0; rows && i < count * LANES; ++i)
-        rows[i] = value;
-    return rows;
+    if (had >= count)
+        return rows;
+    free(rows);
+    return NAME(rows)(count);
 }
 
-/* Everything as it is at reset: empty queues, free slots, one release of the weight registers. */
+/* Memory for queues of these lengths, as far as there is none yet. Gives 0 without it. */
+static int NAME(make_room)(struct NAME(state) *s, int64_t queue, int64_t fifo)
+{
+    s->fifo = NAME(more_rows)(s->fifo, s->fifo_room, fifo);
+    int complete = s->fifo != NULL;
+    if (s->fifo_room < fifo) {
+        free(s->wloads);
+        s->wloads = malloc((size_t)fifo * sizeof *s->wloads);
+        complete = complete && s->wloads;
+    }
+    for (int u = DMA; u < UNITS; ++u) {
+        struct NAME(unit) *unit = &s->units[u];
+        unit->places = NAME(more_rows)(unit->places, s->queue_room, queue);
+        complete = complete && unit->places;
+        if (s->queue_room >= queue)
+            continue;
+        free(unit->instructions);
+        free(unit->held);
+        unit->instructions = malloc((size_t)queue * sizeof *unit->instructions);
+        unit->held = RECORD ? malloc((size_t)queue * sizeof *unit->held) : NULL;
+        complete = complete && unit->instructions && (!RECORD || unit->held);
+    }
+    s->fifo_room = complete ? MOST(s->fifo_room, fifo) : 0;
+    s->queue_room = complete ? MOST(s->queue_room, queue) : 0;
+    return complete;
+}
+
+/* Everything as it is at reset: empty queues, free slots, one release of the weight registers. A state is all 0
+ * before the first time; it keeps its memory until it is closed. Gives 0 without memory. */
 static int NAME(open)(struct NAME(state) *s, const struct instruction *program, const struct structure *is,
                       const TIME *times, const TIME *array, int vectors)
 {
-    memset(s, 0, sizeof *s);
+    if (!NAME(make_room)(s, is->queue_depth, is->fifo_depth))
+        return 0;
     s->vectors = vectors;
     s->program = program;
     s->is = is;
@@ -119,22 +155,22 @@ static int NAME(open)(struct NAME(state) *s, const struct instruction *program, 
     s->in_place_after = array + IN_PLACE * LANES;
     s->adder = array + ADDS_AFTER * LANES;
     s->blocked_by = s->matmul = -1;
-    s->fifo = NAME(rows)(is->fifo_depth, 0);
-    s->wloads = calloc((size_t)is->fifo_depth, sizeof *s->wloads);
-    int complete = s->fifo && s->wloads;
-    for (int u = DMA; u < UNITS; ++u) {
+    s->next = s->loaded = s->shifted = s->swapped = 0;
+    s->halted = s->no_memory = s->load_slot = s->shift_slot = 0;
+    s->in_place.count = s->released.count = 0;
+    memset(s->missing, 0, sizeof s->missing);
+    memset(s->posted, 0, sizeof s->posted);
+    memset(s->fifo, 0, (size_t)is->fifo_depth * LANES * sizeof *s->fifo);
+    EACH s->ready[l] = s->shifter_free[l] = s->written[l] = s->results[l] = 0;
+    for (int u = SEQUENCER; u < UNITS; ++u) {
         struct NAME(unit) *unit = &s->units[u];
+        EACH unit->free[l] = unit->end[l] = 0;
+        unit->head = unit->tail = unit->waiting = unit->used = 0;
         unit->latest = -1;
-        unit->places = NAME(rows)(is->queue_depth, -1);
-        unit->instructions = calloc((size_t)is->queue_depth, sizeof *unit->instructions);
-        unit->held = RECORD ? calloc((size_t)is->queue_depth, sizeof *unit->held) : NULL;
-        complete = complete && unit->places && unit->instructions && (!RECORD || unit->held);
+        for (int p = 0; p < UNITS; ++p)
+            s->tokens[u][p].count = 0;
     }
     TIME *released = NAME(push)(s, &s->released, -1);
     EACH released[l] = 0;
-    if (!complete || s->no_memory) {
-        NAME(close)(s);
-        return 0;
-    }
-    return 1;
+    return !s->no_memory;
 }

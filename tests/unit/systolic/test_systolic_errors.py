@@ -75,6 +75,13 @@ def test_full_queue_holds_back_the_post() -> None:
     assert text.endswith("wait cycle: sequencer -> vector_unit -> dma -> sequencer")
 
 
+def test_a_deadlock_is_there_when_the_last_token_has_arrived() -> None:
+    program = Assembler()
+    program.add(Opcode.LOAD, post=(UnitId.TRANSPOSER,), rows=2, item=2)  # 8 cycles and a latency of 5
+    program.add(Opcode.LOAD, wait=(UnitId.VECTOR,))
+    assert deadlock(program.finish()).startswith("deadlock at cycle 14: sequencer instruction 2 (HALT) ")
+
+
 def test_halt_must_be_last_and_alone() -> None:
     load = Assembler()
     load.add(Opcode.LOAD)

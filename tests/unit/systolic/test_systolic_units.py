@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from simulator.isa import Flag, Function, Opcode, UnitId
-from simulator.systolic import simulate
+from simulator.systolic import machine, simulate
+from simulator.systolic.clock import Clock, Wakeup
 from simulator.trace import REASONS, TRACE_UNITS, Trace
 from tests.unit.systolic.account import check_account
 from tests.unit.systolic.programs import Assembler, make_machine
@@ -45,6 +50,32 @@ def test_halt_alone_takes_two_cycles() -> None:
     assert times(trace, 0) == [(1, 2, 2)]
     assert [(int(stall["start"]), int(stall["end"])) for stall in trace.stalls] == [(0, 2)] * 6
     assert all(REASONS[stall["reason"]] == "finished" and stall["cause"] == 0 for stall in trace.stalls)
+
+
+def test_time_is_not_taken_past_an_event() -> None:
+    clock = Clock()
+    clock.schedule(Wakeup(clock), delay=5)
+    assert not clock.nothing_until(6) and clock.now == 0
+    assert clock.nothing_until(5) and clock.now == 5
+
+
+def test_a_run_leaves_nothing_to_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding the units of a small Program would take as long as running it."""
+    left: list[weakref.ref[Any]] = []
+
+    def build(clock: Clock, *rest: Any) -> Any:
+        units = wire(clock, *rest)
+        left.extend(map(weakref.ref, (clock, *units)))
+        return units
+
+    wire = machine.build
+    monkeypatch.setattr(machine, "build", build)
+    gc.disable()
+    try:
+        simulate(make_machine(), TestWeights.tiles(3, rows=2).finish())
+        assert len(left) == 8 and not any(reference() for reference in left)
+    finally:
+        gc.enable()
 
 
 def test_halt_waits_for_its_tokens() -> None:
