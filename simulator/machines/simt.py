@@ -148,17 +148,26 @@ class Effective(Unit):
     ] = 0.9
     l2_fraction: Annotated[float, _effective(0.3, 1, "share of L2's bandwidth that GEMMs reach")] = 0.8
     l2_kept_fraction: Annotated[
-        float, _effective(0.3, 1, "share of L2 that still holds what was used before")
+        float, _effective(0.3, 1, "share of L2 that a kernel finds again what it has read in")
+    ] = 0.5
+    l2_left_fraction: Annotated[
+        float, _effective(0.05, 1, "share of L2 that holds, when a kernel starts, what others have used")
     ] = 0.5
     tensor_store_bytes_per_cycle: Annotated[
         float, _effective(4, 64, "tensor cores: rate at which an SM stores a block's results")
     ] = 12.0
+    tensor_tile_store: Annotated[
+        float, _effective(0, 1, "tensor cores: share of its way out that a tile's part outside C takes, too")
+    ] = 0.3
+    tensor_uneven_dram: Annotated[
+        float, _effective(0, 1, "tensor cores: DRAM slows down by rounds over full rounds, to this power")
+    ] = 0.2
     block_cycles: Annotated[
         float, _effective(0, 2000, "cycles of a block before and after its main loop")
     ] = 300.0
     fma_overlap: Annotated[
         float, _effective(1, 16, "float32 pipe: main loop, L2 and DRAM overlap as a norm of this exponent")
-    ] = 4.0
+    ] = 3.0
     tensor_overlap: Annotated[
         float, _effective(1, 16, "tensor cores: main loop, L2 and DRAM overlap as a norm of this exponent")
     ] = 4.0
@@ -168,6 +177,16 @@ class Effective(Unit):
     fma_split_serial_us: Annotated[
         float, _effective(0, 10, "float32 pipe: what each part of a cut k adds, as they are summed in turn")
     ] = 1.0
+    fma_sector_fraction: Annotated[
+        float,
+        _effective(0.25, 1, "float32 pipe: used share of DRAM's bytes where a k-tile takes a sector per row"),
+    ] = 0.5
+    fma_drift: Annotated[
+        float, _effective(0, 0.2, "float32 pipe: share of a main loop that blocks drift apart in a wave")
+    ] = 0.02
+    fma_page_cost: Annotated[
+        float, _effective(0, 1, "float32 pipe: what a main loop takes longer whose rows all miss the TLB")
+    ] = 0.3
     dram_ramp_us: Annotated[
         float, _effective(0, 3, "from a kernel's start until DRAM delivers at its rate")
     ] = 0.6

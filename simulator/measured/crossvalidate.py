@@ -5,7 +5,9 @@
 * *specification*: with nothing calibrated;
 * *presets*: with the machines as they come, fitted on all rows of their generations;
 * *left-out groups*: on rows whose (N, K) the fit has not seen, every group of rows left out once;
-* *left-out GPU*: where several GPUs of a generation were measured alike, on the one not seen.
+* *left-out GPU*: where several GPUs of a generation were measured alike, on the one not seen;
+* *another GPU, scaled*: what no model with one set of constants can be expected to beat there: the
+  measurements of the same GEMMs on another of them, times one constant, as if all else about it were known.
 
 Of eager element-by-element kernels it is the host's part that is fitted, on the other operations and sizes.
 """
@@ -18,6 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from simulator.machines.simt import SimtMachine
 from simulator.measured import splits
 from simulator.measured.gpus import Gpus
@@ -28,6 +32,7 @@ from simulator.measured.samples import sample_paths
 from simulator.measured.scores import Score, is_scored, score
 from simulator.measured.text import figures
 from simulator.simt.calibrate import Sample, calibrate, calibrated, specification
+from simulator.simt.timing import GemmProblem
 
 Constants = Mapping[str, float]
 FOLDS = 5
@@ -68,7 +73,38 @@ def crossvalidate(
         for name, (parts, machines) in ways.items():
             for gpu, scored in _scores(parts, machines, how).items():
                 found.setdefault(gpu, {})[name] = scored
+        for group in alike:
+            for gpu, scored in scaled_twins(group).items():
+                found[gpu]["another GPU, scaled"] = scored
     return found
+
+
+def scaled_twins(rows: Sequence[Gemm]) -> dict[str, Score]:
+    """By GPU: the errors of another GPU's times of the same GEMMs times the best constant, of that GPU which
+    comes nearest; GPUs that share no two GEMMs with another are left out.
+    """
+    times: dict[str, dict[GemmProblem, float]] = {}
+    for row in rows:
+        times.setdefault(row.gpu, {})[problem_of(row)] = row.time_us
+    found = {}
+    for gpu, own in times.items():
+        scores = []
+        for other in (measured for name, measured in times.items() if name != gpu):
+            shared = [problem for problem in own if problem in other]
+            if len(shared) > 1:
+                measured, twin = [own[p] for p in shared], [other[p] for p in shared]
+                constant = _best_constant(measured, twin)
+                scores.append(score(measured, [constant * time_us for time_us in twin]))
+        if scores:
+            found[gpu] = min(scores, key=lambda each: each.mape)
+    return found
+
+
+def _best_constant(measured: Sequence[float], twin: Sequence[float]) -> float:
+    """The factor of least mean absolute relative error: the rows' median factor, by weights 1 / factor."""
+    factors = np.sort(np.asarray(measured) / np.asarray(twin))
+    reached = np.cumsum(1 / factors)
+    return float(factors[np.searchsorted(reached, reached[-1] / 2)])
 
 
 def _by_type(rows: Sequence[Gemm]) -> list[list[Gemm]]:

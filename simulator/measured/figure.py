@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from simulator.measured.scores import groups, score, size_class
 from simulator.measured.validation import Outlier, Validation
 from simulator.report import formats
-from simulator.report.style import LIGHT, SERIES, Theme, legend_below, new_figure, render
+from simulator.report.style import LIGHT, SERIES, WIDTH, Theme, legend_below, new_figure, render
 
 _PANEL_HEIGHT = 3.9
 _COLUMNS = 2
@@ -37,9 +37,11 @@ def scatter_png(validation: Validation) -> bytes:
 
 def _draw(validation: Validation, theme: Theme) -> Figure:
     gpus = sorted({row.gpu for row in validation.rows})
-    rows = math.ceil(len(gpus) / _COLUMNS)
-    figure = new_figure(rows * _PANEL_HEIGHT + 0.5)
-    panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    columns = min(len(gpus), _COLUMNS)
+    rows = math.ceil(len(gpus) / columns)
+    figure = new_figure(rows * _PANEL_HEIGHT + 0.2 + 0.6 / columns)
+    figure.set_figwidth(WIDTH * columns / _COLUMNS)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     classes = [value for grouping, value, _ in groups(validation.rows) if grouping == "size"]
     colors = dict(zip(classes or [size_class(validation.rows[0])], SERIES, strict=False))
     for axes, gpu in zip(panels, gpus, strict=False):
@@ -52,8 +54,10 @@ def _draw(validation: Validation, theme: Theme) -> Figure:
         for color in colors.values()
     ]
     handles.append(drawn.fill_between([], [], [], color=theme.finished))
-    legend_below(figure, handles, [*colors, "within 20 %"])
-    figure.suptitle(validation.name, x=0.01, ha="left", fontweight="bold", fontsize=10)
+    legend_below(figure, handles, [*colors, "within 20 %"], columns * _COLUMNS)
+    common = [value for name, value in validation.common().items() if name in ("kind", "layout")]
+    title = ", ".join([validation.name, *common])
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
     return figure
 
 
@@ -87,7 +91,7 @@ def _panel(axes: Axes, validation: Validation, gpu: str, colors: dict[str, str],
     axes.set_xlabel("measured")
     axes.set_ylabel("simulated")
     result = score(list(measured), list(simulated))
-    axes.set_title(f"{gpu}\n{result.rows:,} rows, MAPE {result.mape:.1f} %", fontsize=9)
+    axes.set_title(f"{gpu}\n{formats.plural(result.rows, 'row')}, MAPE {result.mape:.1f} %", fontsize=9)
 
 
 def _name(axes: Axes, found: Sequence[Outlier], limits: tuple[float, float], theme: Theme) -> None:

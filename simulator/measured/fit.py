@@ -2,7 +2,8 @@
 
 ``python -m simulator.measured.fit GENERATION CSV...`` prints them as ``unit.field = value``; ``--continue``
 begins at the present constants instead of the general ones, which is how the presets' came about, search
-after search. Short eager measurements, which time the host, are left out.
+after search; ``--keep KEY`` leaves one as the preset has it, where it is known from elsewhere. Short eager
+measurements, which time the host, are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from simulator.measured.crossvalidate import sample_of
 from simulator.measured.gpus import Gpus
 from simulator.measured.rows import Gemm, read_table
 from simulator.measured.scores import is_scored
-from simulator.simt.calibrate import Sample, calibrate, constants_of
+from simulator.simt.calibrate import SPECIFICATION, Sample, calibrate, constants_of
 
 
 def samples(paths: Sequence[Path], generation: str, gpus: Gpus) -> list[Sample]:
@@ -44,10 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("generation", choices=get_args(Generation))
     parser.add_argument("tables", nargs="+", type=Path)
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="begin at the preset's")
+    parser.add_argument("--keep", action="append", default=[], choices=sorted(SPECIFICATION), metavar="KEY")
     given = parser.parse_args(arguments)
     found = samples(given.tables, given.generation, Gpus())
     start = constants_of(found[0].machine) if given.goes_on else None
-    for key, value in calibrate(found, start=start).items():
+    for key, value in calibrate(found, start=start, keep=given.keep).items():
         print(f"{key} = {value}")
 
 

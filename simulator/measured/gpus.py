@@ -10,21 +10,22 @@ from simulator.machines.loader import load_machine
 from simulator.machines.simt import SimtMachine
 
 # The preset for a GPU's name as drivers and public data sets write it, reduced to letters and digits in lower
-# case without the makers; the first pattern that the name starts with counts.
+# case without the makers. The whole name counts: V100S, A100X, H100 NVL or 1080 Max-Q are other products.
+# What a name leaves open (form, memory) is the common one: SXM, 40 GB of an A100, 16 GB of a P100.
 _PRESETS = (
-    ("h200(?!.*nvl)", "h200"),
-    ("h100(?!.*(pcie|nvl))", "h100"),
-    ("a100(80gbpcie|pcie80gb)", "a100_80_pcie"),
-    ("a100pcie", "a100_40_pcie"),
-    ("a100.*80gb", "a100_80"),
-    ("a100", "a100_40"),
-    ("v100pcie", "v100_pcie"),
-    ("v100", "v100"),
-    ("p100pcie", "p100_pcie"),
-    ("p100", "p100"),
-    ("(gtx)?1080ti", "gtx_1080_ti"),
-    ("(gtx)?1080", "gtx_1080"),
-    ("titanxp$", "titan_xp"),
+    ("h200(sxm5?)?(141gb)?(hbm3e)?", "h200"),
+    ("h100(sxm5?)?(80gb)?(hbm3|sxm5?)?", "h100"),
+    ("a100(sxm4?)?80(gb)?(sxm4?)?", "a100_80"),
+    ("a100(pcie80gb|80(gb)?pcie)", "a100_80_pcie"),
+    ("a100(sxm4?)?(40(gb)?)?(sxm4?)?", "a100_40"),
+    ("a100(pcie(40gb)?|40(gb)?pcie)", "a100_40_pcie"),
+    ("v100(sxm2?)?(16gb|32gb)?", "v100"),
+    ("v100pcie(16gb|32gb)?", "v100_pcie"),
+    ("p100(sxm2?)?(16gb)?", "p100"),
+    ("p100pcie(16gb)?", "p100_pcie"),
+    ("(gtx)?1080ti(11gb)?", "gtx_1080_ti"),
+    ("(gtx)?1080(8gb)?", "gtx_1080"),
+    ("titanxp(collectorsedition)?", "titan_xp"),
     ("titanxpascal", "titan_x_pascal"),
 )
 _MAKERS = ("nvidia", "tesla", "geforce")
@@ -52,7 +53,8 @@ class Gpus:
         if plain not in self._loaded:
             name = self._given.get(plain) or _preset(plain)
             if name is None:
-                raise ConfigError(f'gpu = {gpu!r}: no preset is known for it; give --machine "{gpu}=..."')
+                hint = f'give --machine "{gpu}=NAME_OR_TOML"'
+                raise ConfigError(f"gpu = {gpu!r}: no preset is known for it; {hint}")
             machine = load_machine(name)
             if not isinstance(machine, SimtMachine):
                 raise ConfigError(f"machine = {name!r}: a SIMT machine is needed to stand for a GPU")
@@ -65,7 +67,7 @@ class Gpus:
 
 
 def _preset(plain: str) -> str | None:
-    return next((preset for pattern, preset in _PRESETS if re.match(pattern, plain)), None)
+    return next((preset for pattern, preset in _PRESETS if re.fullmatch(pattern, plain)), None)
 
 
 def _plain(gpu: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from simulator.machines.simt import SimtMachine
@@ -13,7 +14,7 @@ from simulator.measured.harness import harness_of
 from simulator.measured.rows import OPERATIONS, Elementwise, Gemm, Row, Update
 from simulator.measured.updates import moved_bytes, passes, update_us
 from simulator.simt.ingredients import Ingredients
-from simulator.simt.timing import GemmProblem, KnownKernel, elementwise_time, gemm_time
+from simulator.simt.timing import GemmProblem, KernelTime, KnownKernel, elementwise_time, gemm_time
 
 Model = Literal["roofline", "tile-and-wave", "full"]
 MODELS: tuple[Model, ...] = ("roofline", "tile-and-wave", "full")
@@ -28,12 +29,37 @@ _GRAPH_OPERATIONS: Mapping[str, str] = {  # the graph's names; "u" forms take a 
 _TILE = re.compile(r"gemm_(?P<tile>\d+x\d+(_sliced\d+x\d+)?)_[nt]{2}")
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What the models say that the measurement of a row reads.
+
+    ``known_us`` is the full model with the kernel that ran, where the row names one that the catalogue has;
+    ``tile`` and ``splits`` are what it chooses for a GEMM itself.
+    """
+
+    times_us: Mapping[Model, float]
+    known_us: float | None = None
+    tile: str = ""
+    splits: int = 0
+
+
 class Predictor:
     """Times of rows by a model, on the machines that stand for their GPUs."""
 
     def __init__(self, gpus: Gpus, ingredients: Ingredients = _ALL) -> None:
         self.gpus = gpus
         self._ingredients = ingredients
+
+    def predict(self, row: Row) -> Prediction:
+        """Everything about a row."""
+        if not isinstance(row, Gemm):
+            return Prediction({model: self.time_us(row, model) for model in MODELS})
+        full = self._gemm(row)
+        times: dict[Model, float] = {
+            model: self._measured(row, full.time_us if model == "full" else self.kernel_us(row, model))
+            for model in MODELS
+        }
+        return Prediction(times, self.known_us(row), full.timing.tile, full.timing.splits)
 
     def time_us(self, row: Row, model: Model) -> float:
         """What the measurement should read; the kernel is the model's own choice (blind)."""
@@ -74,9 +100,15 @@ class Predictor:
             return baselines.gemm_roofline_us(machine, problem)
         if model == "tile-and-wave":
             return baselines.gemm_tile_and_wave_us(machine, problem)
+        return self._gemm(row).time_us
+
+    def _gemm(self, row: Gemm) -> KernelTime:
         return gemm_time(
-            machine, problem, weight_copies=row.weight_copies, ingredients=self._ingredients
-        ).time_us
+            self.gpus.machine(row.gpu),
+            problem_of(row),
+            weight_copies=row.weight_copies,
+            ingredients=self._ingredients,
+        )
 
     def _elementwise_us(self, machine: SimtMachine, row: Elementwise, model: Model) -> float:
         inputs = OPERATIONS[row.op]

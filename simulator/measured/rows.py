@@ -127,11 +127,18 @@ def family_of(row: Row) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Table:
-    """A file of measurements of one kind."""
+    """A file of measurements of one kind: ``cells`` are the rows as they stand there, under ``columns``."""
 
     name: str
     rows: tuple[Row, ...]
     comments: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+    @property
+    def eager(self) -> bool:
+        """Whether a host launched every kernel on its own, as far as the file says."""
+        return self.rows[0].eager
 
 
 def read_table(path: Path) -> Table:
@@ -154,13 +161,14 @@ def read_table(path: Path) -> Table:
     columns = [name.strip() for name in _cells(path, *numbered[0])]
     make = _kind(path, columns)
     about = " ".join(comments)
-    rows = []
+    rows, written = [], []
     for number, line in numbered[1:]:
         cells = [cell.strip() for cell in _cells(path, number, line)]
         if len(cells) != len(columns):
             raise ConfigError(f"{path}:{number}: {len(cells)} columns; {len(columns)} are needed")
         rows.append(make(_Line(f"{path}:{number}", dict(zip(columns, cells, strict=True)), about)))
-    return Table(path.stem, tuple(rows), comments)
+        written.append(tuple(cells))
+    return Table(path.stem, tuple(rows), comments, tuple(columns), tuple(written))
 
 
 def _cells(path: Path, number: int, line: str) -> list[str]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
-from simulator.measured.scores import Score
+from simulator.measured.rows import Elementwise, Gemm, Table
+from simulator.measured.scores import EAGER_LIMIT_US, Score
 from simulator.measured.validation import Line, Outlier, Validation
 
 _FIGURES = ("MAPE", "median", "p90", "bias")
+_WIDTH = 96
+_EAGER = "taken as launched and timed one by one (eager), so the host's part is added to every model"
+_SHORT = f"; rows below {EAGER_LIMIT_US:g} us, which mostly time the host, are not scored"
+_NOT_EAGER = "; if they ran under CUDA graphs, put a comment with these words into the file"
+_BACK_TO_BACK = "none: kernels follow one another, as under CUDA graphs or in a long loop"
+_TURNS = (
+    "{} copies of B and C taken in turn, so that L2 keeps B only if all of them fit; if there was one, "
+    'put a comment with "same tensors" into the file'
+)
+_ONE_COPY = "one copy of B and C: what fits L2 is found there again"
 _GROUPINGS = {"all": "", "gpu": "GPU", "kind": "type", "size": "size", "layout": "layout"}
 
 
@@ -52,14 +64,16 @@ def markdown(lines: Sequence[Line]) -> list[str]:
 
 
 def outliers(found: Sequence[Outlier]) -> list[str]:
-    """A line per outlier, numbered as in the figure."""
+    """A title and a line per outlier, numbered as in the figure."""
+    family = "(N, K)" if isinstance(found[0].row, Gemm) else "kind of row"
     labels = [f"{outlier.row.gpu}  {outlier.row.label}" for outlier in found]
-    width = max(map(len, labels), default=0)
-    return [
+    width = max(map(len, labels))
+    lines = [
         f"{outlier.number:4d}  {label:{width}s}  measured {outlier.row.time_us:>10,.1f} us"
         f"  simulated {outlier.predicted_us:>10,.1f} us  {outlier.error:+6.0f} %"
         for outlier, label in zip(found, labels, strict=True)
     ]
+    return [f"worst outliers of the full model, one per GPU and {family}", *lines]
 
 
 def ablation(found: Mapping[str, Score]) -> list[str]:
@@ -95,7 +109,31 @@ def crossvalidation(found: Mapping[str, Mapping[str, Score]]) -> list[str]:
 def title_of(validation: Validation) -> str:
     """What the block is about."""
     left = f", {validation.left_out:,} below the host's floor left out" if validation.left_out else ""
-    return f"{validation.name}: {len(validation.rows):,} rows{left}"
+    count = len(validation.rows)
+    return f"{validation.name}: {count:,} {'row' if count == 1 else 'rows'}{left}"
+
+
+def about(table: Table, validation: Validation, machines: Mapping[str, str]) -> list[str]:
+    """What the rows are where the table below does not tell, and what is taken for granted about them.
+
+    ``machines`` has the name of the machine that stands for each GPU.
+    """
+    common = validation.common()
+    facts = {"GPU": ", ".join(f"{gpu} (machine {name})" for gpu, name in machines.items())}
+    facts |= {_GROUPINGS[name]: value for name, value in common.items() if name != "gpu"}
+    if "layout" in facts:
+        facts["layout"] += " (A and B as stored, T: transposed)"
+    row = table.rows[0]
+    short = "" if isinstance(row, Elementwise) else _SHORT
+    facts["host"] = _EAGER + short + _NOT_EAGER if table.eager else _BACK_TO_BACK
+    if isinstance(row, Gemm):
+        copies = row.weight_copies
+        facts["weights"] = _TURNS.format(copies) if copies > 1 else _ONE_COPY
+    return [
+        f"  {name if i == 0 else '':10s}{line}"
+        for name, text in facts.items()
+        for i, line in enumerate(textwrap.wrap(text, _WIDTH, break_long_words=False))
+    ]
 
 
 def _label(line: Line) -> str:

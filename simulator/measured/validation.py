@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from simulator.measured.predict import MODELS, Predictor
-from simulator.measured.rows import Gemm, Row, Table, family_of
-from simulator.measured.scores import Score, groups, is_scored, score
+from simulator.measured.predict import MODELS, Prediction, Predictor
+from simulator.measured.rows import Row, Table, family_of
+from simulator.measured.scores import GROUPINGS, Score, groups, is_scored, score
 
 Progress = Callable[[Iterable[Row]], Iterable[Row]]
 
@@ -53,6 +53,11 @@ class Validation:
     predicted: dict[str, list[float]]
     known: list[float | None]
     left_out: int
+
+    def common(self) -> dict[str, str]:
+        """What all rows have in common, by grouping: what ``lines`` does not tell apart."""
+        values = {name: {key(row) for row in self.rows} for name, key in GROUPINGS.items() if name != "all"}
+        return {name: value for name, found in values.items() if len(found) == 1 for value in found if value}
 
     def lines(self) -> list[Line]:
         """The blind scores of every group."""
@@ -106,17 +111,31 @@ class Validation:
         return score([self.rows[i].time_us for i in members], [self.predicted[model][i] for i in members])
 
 
-def validate_table(table: Table, predictor: Predictor, progress: Progress = iter) -> Validation:
+def predict_table(table: Table, predictor: Predictor, progress: Progress = iter) -> list[Prediction]:
+    """What all models say about every row, scored or not.
+
+    Raises:
+        ConfigError: a GPU without a machine.
+    """
+    return [predictor.predict(row) for row in progress(table.rows)]
+
+
+def validation_of(table: Table, predictions: Sequence[Prediction]) -> Validation:
+    """The scored rows among those of a table."""
+    scored = [(row, said) for row, said in zip(table.rows, predictions, strict=True) if is_scored(row)]
+    return Validation(
+        table.name,
+        tuple(row for row, _ in scored),
+        {model: [said.times_us[model] for _, said in scored] for model in MODELS},
+        [said.known_us for _, said in scored],
+        len(table.rows) - len(scored),
+    )
+
+
+def validate_table(table: Table, predictor: Predictor) -> Validation:
     """Every scored row of a table by every model.
 
     Raises:
         ConfigError: a GPU without a machine.
     """
-    rows = tuple(row for row in table.rows if is_scored(row))
-    predicted: dict[str, list[float]] = {model: [] for model in MODELS}
-    known: list[float | None] = []
-    for row in progress(rows):
-        for model in MODELS:
-            predicted[model].append(predictor.time_us(row, model))
-        known.append(predictor.known_us(row) if isinstance(row, Gemm) else None)
-    return Validation(table.name, rows, predicted, known, len(table.rows) - len(rows))
+    return validation_of(table, predict_table(table, predictor))

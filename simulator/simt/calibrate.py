@@ -33,18 +33,26 @@ _FIRST_STEP, _LAST_STEP, _PATIENCE = 0.3, 0.02, 12
 
 _SHARED = (
     *("launch.device_us", "dram.achieved_fraction", "effective.l2_fraction", "effective.l2_kept_fraction"),
-    *("effective.block_cycles", "effective.split_us", "effective.dram_ramp_us"),
+    *("effective.l2_left_fraction", "effective.block_cycles", "effective.split_us", "effective.dram_ramp_us"),
 )
 _OF_PIPE = {
-    "fma": ("effective.fma_fraction", "effective.fma_overlap", "effective.fma_split_serial_us"),
+    "fma": (
+        *("effective.fma_fraction", "effective.fma_overlap", "effective.fma_split_serial_us"),
+        *("effective.fma_sector_fraction", "effective.fma_drift", "effective.fma_page_cost"),
+    ),
     "tensor": (
         *("effective.tensor_fraction", "effective.tensor_overlap"),
         *("effective.tensor_loaded_fraction", "effective.tensor_store_bytes_per_cycle"),
+        *("effective.tensor_tile_store", "effective.tensor_uneven_dram"),
     ),
 }
 _LIMITS: Mapping[str, tuple[float, float]] = {
+    "effective.tensor_tile_store": (0.01, 1.0),
+    "effective.tensor_uneven_dram": (0.01, 1.0),
     "launch.device_us": (0.5, 6.0),
     "effective.fma_split_serial_us": (0.01, 10.0),
+    "effective.fma_drift": (0.001, 0.2),
+    "effective.fma_page_cost": (0.01, 1.0),
     "effective.block_cycles": (1.0, 2000.0),
     "effective.split_us": (0.1, 5.0),
     "effective.dram_ramp_us": (0.05, 3.0),
@@ -89,12 +97,15 @@ def calibrated(machine: SimtMachine, constants: Constants) -> SimtMachine:
 
 
 def calibrate(
-    samples: Sequence[Sample], rounds: int = _ROUNDS, start: Constants | None = None
+    samples: Sequence[Sample],
+    rounds: int = _ROUNDS,
+    start: Constants | None = None,
+    keep: Sequence[str] = (),
 ) -> dict[str, float]:
     """The constants of one generation that fit its samples best.
 
     Every data type counts alike, and a known kernel as much as the model's own choice. The search begins at
-    ``start``, or at what holds where nothing was calibrated.
+    ``start``, or at what holds where nothing was calibrated. Those of ``keep`` stay the machines' own.
 
     Raises:
         ValueError: there are no samples, or they are of several generations.
@@ -106,7 +117,7 @@ def calibrate(
     for pipe in dict.fromkeys(column.pipe for column in columns):
         free += _OF_PIPE[pipe]
     begin = {**SPECIFICATION, **(start or {})}
-    within = {key: float(np.clip(begin[key], *limits(key))) for key in free}
+    within = {key: float(np.clip(begin[key], *limits(key))) for key in free if key not in keep}
     return _search(partial(_error, columns), within, rounds)
 
 

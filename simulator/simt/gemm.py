@@ -17,10 +17,18 @@ import numpy.typing as npt
 from simulator.errors import OutOfDomain
 from simulator.machines.simt import Dtype, SimtMachine
 from simulator.simt.candidates import Candidates, Cells, candidates
-from simulator.simt.choice import considered
+from simulator.simt.choice import Kind, believed, considered
 from simulator.simt.ingredients import ALL, Ingredients
 from simulator.simt.main_loop import AlongK, main_loops
-from simulator.simt.memory import COLD, GemmShape, Missing, dram_traffic, l2_traffic
+from simulator.simt.memory import (
+    COLD,
+    AlongRows,
+    GemmShape,
+    Missing,
+    dram_traffic,
+    l2_traffic,
+    page_misses,
+)
 from simulator.simt.result import Bound, KernelTiming, Wave
 from simulator.simt.tiles import PlacedTile, catalogue
 
@@ -68,7 +76,7 @@ class GemmTimer:
     def __init__(
         self, machine: SimtMachine, dtype: Dtype, along_k: AlongK, ingredients: Ingredients = ALL
     ) -> None:
-        self.machine, self.ingredients = machine, ingredients
+        self.machine, self.ingredients, self._along_k = machine, ingredients, along_k
         self.tiles = catalogue(machine, dtype)
         if not self.tiles:
             raise OutOfDomain(
@@ -78,7 +86,9 @@ class GemmTimer:
         on_tensor = pipe in ("mma", "wgmma")
         lasting = effective.tensor_fraction if on_tensor else effective.fma_fraction
         self._overlap = effective.tensor_overlap if on_tensor else effective.fma_overlap
-        self._is_float32 = pipe == "fma" and dtype == "float32"
+        self._kind: Kind = (
+            "tensor" if on_tensor else "float32" if (pipe, dtype) == ("fma", "float32") else "other"
+        )
         self._serial_us = 0.0 if on_tensor else effective.fma_split_serial_us
         self._loaded = effective.tensor_loaded_fraction if on_tensor else 1.0
         port = float(machine.l2.bytes_per_cycle_per_sm)
@@ -96,19 +106,13 @@ class GemmTimer:
 
     def chosen(self, shape: GemmShape, estimate: Estimate) -> npt.NDArray[np.int64]:
         """The column of ``candidates`` that the library picks, for each GEMM of an estimate."""
-        kernels = self.candidates
-        mask = considered(
-            self.machine.generation,
-            self._is_float32,
-            self._names,
-            kernels.along_m,
-            kernels.along_n,
-            kernels.splits,
-            np.asarray(shape.m, np.float64).reshape(-1, 1),
-            np.asarray(shape.n, np.float64).reshape(-1, 1),
-            self.machine.sm.count,
-        )
-        picked: npt.NDArray[np.int64] = np.argmin(np.where(mask, estimate.total, np.inf), axis=1)
+        cycles = estimate.total
+        if self.ingredients.choice:
+            m, k, n = (np.asarray(size, np.float64).reshape(-1, 1) for size in (shape.m, shape.k, shape.n))
+            generation, sms = self.machine.generation, self.machine.sm.count
+            mask = considered(generation, self._kind, self._names, self.candidates, (m, k, n), sms)
+            cycles = np.where(mask, cycles / believed(generation, self._kind, self._names), np.inf)
+        picked: npt.NDArray[np.int64] = np.argmin(cycles, axis=1)
         return picked
 
     def known(self, shape: GemmShape, missing: Missing, tile: str, splits: int) -> KernelTiming:
@@ -145,19 +149,35 @@ class GemmTimer:
         blocks = np.ceil(m / chosen.along_m) * np.ceil(n / chosen.along_n) * chosen.splits
         k_tiles = np.ceil(np.ceil(k / chosen.block_k) / chosen.splits)
         rows, cols = np.minimum(chosen.along_m, m), np.minimum(chosen.along_n, n)
-        stored = rows * cols * np.where(is_split, _PARTIAL_BYTES, shape.out_bytes)
+        way_out = rows * cols
+        if self._kind == "tensor":  # a tile passes shared memory as a whole
+            whole = machine.effective.tensor_tile_store
+            way_out = (rows + whole * (chosen.along_m - rows)) * (cols + whole * (chosen.along_n - cols))
+        stored = way_out * np.where(is_split, _PARTIAL_BYTES, shape.out_bytes)
         written = np.where(is_split, m * n * _PARTIAL_BYTES * chosen.splits, shape.c_bytes)
         resident = np.minimum(blocks, machine.sm.count * chosen.residents)
         sms, storing = self._sm_cycles(chosen, blocks, k_tiles, stored)
         read = l2_traffic(shape, chosen.along_m, chosen.along_n, chosen.cluster)
         l2_rate = self._l2_rate(np.minimum(blocks, machine.sm.count))
         tiles = (chosen.along_m, chosen.along_n)
-        fetched = dram_traffic(machine, shape, *tiles, resident, Missing(a, b, c))
+        along_rows = None
+        if self._kind != "tensor" and on.rows:
+            depth = k_tiles * chosen.block_k
+            along_rows = AlongRows(*self._along_k, chosen.block_k * shape.in_bytes, depth)
+            sms = sms * (1 + machine.effective.fma_page_cost * page_misses(shape, *tiles, along_rows))
+        fetched = dram_traffic(machine, shape, *tiles, resident, Missing(a, b, c), along_rows)
         l2, dram = (read / l2_rate) * on.l2, fetched / machine.dram_bytes_per_cycle
+        if self._kind == "tensor" and on.waves:  # SMs without a block in the last round ask for nothing
+            rounds = np.ceil(blocks / machine.sm.count)
+            dram = dram * (rounds * machine.sm.count / blocks) ** machine.effective.tensor_uneven_dram
         out_l2, out_dram = (written / l2_rate) * on.l2, c * shape.c_bytes / machine.dram_bytes_per_cycle
         if self._persistent:
             sms, l2, dram = sms + storing, l2 + out_l2, dram + out_dram
             store = np.zeros_like(sms)
+        elif self._kind != "tensor":  # an SM's other blocks multiply meanwhile, but for its last ones
+            l2, dram = l2 + out_l2, dram + out_dram
+            last = np.minimum(chosen.residents, np.ceil(blocks / machine.sm.count))
+            store = last * stored / self._store_rate
         else:
             store = np.maximum(storing, np.maximum(out_l2, out_dram))
         is_cold = np.maximum(a, b)

@@ -89,7 +89,7 @@ class _Lowering:
         reduction = lead.op in REDUCTIONS
         elements = self.graph.nodes[lead.inputs[0]].size if reduction else lead.size
         costs = [instructions_of(node.op) for node in nodes]
-        ops = list(dict.fromkeys(node.op for node in nodes if node.op != CAST)) or [CAST]
+        ops = list(dict.fromkeys(node.op for node in nodes if node.op != CAST)) or [f"to_{self.dtype}"]
         shape = _shape(lead)
         if reduction:
             shape = f"{_shape(self.graph.nodes[lead.inputs[0]])} to {shape}"

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from simulator.machines.simt import SimtMachine
-from simulator.measured.crossvalidate import Calibration, crossvalidate, crossvalidate_host
+from simulator.measured.crossvalidate import (
+    Calibration,
+    crossvalidate,
+    crossvalidate_host,
+    scaled_twins,
+)
 from simulator.measured.gpus import Gpus
 from simulator.measured.harness import Harness, harness_of
 from simulator.measured.predict import Predictor
@@ -96,6 +102,40 @@ def test_generations_are_fitted_apart_and_gpus_left_out_within_one() -> None:
     for samples in recorder.seen:
         assert len({sample.machine.generation for sample in samples}) == 1
     assert found["A100-PCIE-40GB"]["left-out GPU"].mape == pytest.approx(0.0, abs=1e-6)
+    assert [gpu for gpu, ways in found.items() if "another GPU, scaled" in ways] == [A100, "A100-PCIE-40GB"]
+
+
+def gemm(gpu: str, n: int, time_us: float) -> Gemm:
+    return Gemm(gpu, "float32", 64, n, 64, False, False, time_us, eager=False)
+
+
+def test_another_gpu_is_scaled_by_the_constant_of_least_error() -> None:
+    """Z measures 3 times X's times but once, Y 1, 2, 4 and 8 times: of the two, Z is the nearer to X."""
+    sizes = (64, 128, 256, 512)
+    times = {"X": (10, 20, 30, 40), "Y": (10, 40, 120, 320), "Z": (30, 60, 90, 240)}
+    rows = [gemm(gpu, n, t) for gpu, own in times.items() for n, t in zip(sizes, own, strict=True)]
+    rows.append(gemm("X", 1024, 999.0))  # nobody else has it
+    found = scaled_twins(rows)
+    assert set(found) == {"X", "Y", "Z"}
+    assert (found["X"].rows, found["X"].median) == (4, 0.0)
+    assert found["X"].mape == found["X"].bias == pytest.approx(100 / 4)  # 40 is taken for 240 / 3 = 80
+    # Z from X: 3 times; the last row is taken for 120. From Y it would be worse.
+    assert found["Z"].mape == -found["Z"].bias == pytest.approx(50 / 4)
+    for gpu, others in (("X", "YZ"), ("Y", "XZ"), ("Z", "XY")):
+        own, twins = np.array(times[gpu]), [np.array(times[other]) for other in others]
+        errors = [np.abs(c * twin / own - 1).mean() for twin in twins for c in np.geomspace(0.01, 100, 2001)]
+        assert found[gpu].mape <= 100 * min(errors) + 1e-9
+
+
+def test_a_relative_error_weighs_a_small_factor_more_than_a_large_one() -> None:
+    """Factors of 1, 2, 4 and 8: with 1, not with a median of them, a half, 3/4 and 7/8 are missing."""
+    rows = [gemm("X", n, 10.0) for n in (1, 2, 4, 8)] + [gemm("Y", n, 10.0 * n) for n in (1, 2, 4, 8)]
+    assert scaled_twins(rows)["Y"].mape == pytest.approx(100 * (1 / 2 + 3 / 4 + 7 / 8) / 4)
+
+
+def test_a_gpu_without_a_twin_has_no_scaled_one() -> None:
+    rows = [gemm("X", n, 10.0) for n in (64, 128)] + [gemm("Y", n, 10.0) for n in (128, 256)]
+    assert scaled_twins(rows) == {}
 
 
 def test_host_part_is_found_on_other_operations_and_sizes() -> None:

@@ -29,8 +29,9 @@ def test_it_prints_every_constant_that_the_samples_can_tell(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simulator.simt.calibrate.MOST_SAMPLES", 30)
-    fit.main(["volta", str(FLOAT32[0]), "--continue"])
+    fit.main(["volta", str(FLOAT32[0]), "--continue", "--keep", "dram.achieved_fraction"])
     found = dict(line.split(" = ") for line in capsys.readouterr().out.splitlines())
     assert {"launch.device_us", "effective.fma_fraction", "effective.l2_fraction"} <= found.keys()
     assert "effective.tensor_fraction" not in found
+    assert "dram.achieved_fraction" not in found
     assert all(float(value) > 0 for value in found.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import ConfigError
-from simulator.machines.loader import load_machine
+from simulator.machines.loader import list_presets, load_machine
 from simulator.machines.simt import SimtMachine
 from simulator.measured import baselines
 from simulator.measured.gpus import Gpus
@@ -17,6 +17,7 @@ from simulator.measured.rows import OPTIMIZERS, Elementwise, Gemm, Launched, Upd
 from simulator.simt.timing import GemmProblem
 
 A100 = "A100-SXM4-80GB"
+PRESETS = [preset.name for preset in list_presets() if isinstance(load_machine(preset.name), SimtMachine)]
 
 
 def a100() -> SimtMachine:
@@ -97,10 +98,10 @@ def test_every_kernel_of_an_update_is_launched() -> None:
 
 
 def test_weights_that_are_gone_round_do_not_stay_in_l2() -> None:
-    """Five weights of 12.6 MB do not fit the 40 MB of an A100, one does."""
-    predictor = Predictor(Gpus())
+    """Five weights of 12.6 MB do not fit the 50 MB of an H100, one does."""
+    predictor, h100 = Predictor(Gpus()), "H100-SXM5-80GB"
     one, five = (
-        Gemm(A100, "bfloat16", 16, 3072, 2048, False, True, 1.0, eager=False, weight_copies=copies)
+        Gemm(h100, "bfloat16", 16, 3072, 2048, False, True, 1.0, eager=False, weight_copies=copies)
         for copies in (1, 5)
     )
     assert predictor.time_us(five, "full") > 1.2 * predictor.time_us(one, "full")
@@ -139,10 +140,36 @@ def test_updates_scale_with_their_passes(optimizer: str) -> None:
         ("NVIDIA GeForce GTX 1080 Ti", "gtx_1080_ti"),
         ("TitanX_Pascal", "titan_x_pascal"),
         ("NVIDIA TITAN Xp", "titan_xp"),
+        ("NVIDIA TITAN X (Pascal)", "titan_x_pascal"),
+        ("A100-PCIE-80GB", "a100_80_pcie"),
+        ("A100-SXM-40GB", "a100_40"),
+        ("A100", "a100_40"),
+        ("1080Ti", "gtx_1080_ti"),
+        ("h100_sxm", "h100"),
+        *((name, name) for name in PRESETS),
     ],
 )
 def test_names_of_gpus(name: str, preset: str) -> None:
     assert Gpus().machine(name).name == preset
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Tesla V100S-PCIE-32GB", "Tesla V100-FHHL-16GB", "Tesla V100-SXM3-32GB", "Tesla V100-DGXS-32GB",
+        "Tesla P100-PCIE-12GB", "NVIDIA A100X", "NVIDIA A100-SXM-64GB", "NVIDIA A100-SXM4-80GB MIG 3g.40gb",
+        "NVIDIA H100 PCIe", "NVIDIA H100 NVL", "NVIDIA H100 64GB HBM2", "NVIDIA H800", "NVIDIA H200 NVL",
+        "NVIDIA GH200 480GB", "GeForce GTX 1080 with Max-Q Design", "NVIDIA GeForce GTX TITAN X", "TITAN X",
+        "GeForce GTX 1070", "NVIDIA L4", "A10", "V1000", "",
+    ],
+)  # fmt: skip
+def test_another_product_has_no_preset(name: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Gpus().machine(name)
+    said = f'gpu = {name!r}: no preset is known for it; give --machine "{name}=NAME_OR_TOML"'
+    assert str(error.value) == said
+    if name:
+        assert Gpus([f"{name}=v100"]).machine(name).name == "v100"
 
 
 def test_a_gpu_can_be_given_a_machine(tmp_path: Path) -> None:

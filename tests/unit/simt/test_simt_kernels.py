@@ -51,6 +51,14 @@ def test_fused_and_unfused_counts(training_step: Graph) -> None:
     assert not any(set(update.writes) & set(kernel.reads) for kernel in fused)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_cast_is_named_by_the_type_that_it_makes(training_step: Graph, dtype: str, fused: bool) -> None:
+    """x and both weights are cast on their own; the other casts are in the kernels before them."""
+    casts = [kernel.label for kernel in lower(training_step, dtype, fused) if "to_" in kernel.label]
+    assert sorted(casts) == [f"to_{dtype} {shape}" for shape in ("128x10", "32x64", "64x128")]
+
+
 def test_gemms_keep_their_layouts_and_sizes(training_step: Graph) -> None:
     found = {(kernel.m, kernel.k, kernel.n, kernel.name[-2:]) for kernel in gemms(lower(training_step))}
     assert found == {

@@ -7,6 +7,7 @@ import pytest
 from simulator.machines.simt import SimtMachine
 from simulator.simt.memory import (
     COLD,
+    AlongRows,
     GemmShape,
     L2Residency,
     Missing,
@@ -61,6 +62,49 @@ def test_one_block_at_a_time_without_l2_reads_everything_from_dram(load) -> None
     assert dram(load("v100", NOTHING), shape, 1) == 4 * (shape.a_bytes + shape.b_bytes)
 
 
+def rows(k_bytes: int, depth: int = 1, a: bool = True, b: bool = True) -> AlongRows:
+    return AlongRows(a, b, k_bytes, depth)
+
+
+def in_rows(machine: SimtMachine, shape: GemmShape, concurrent: int, how: AlongRows) -> float:
+    return float(dram_traffic(machine, shape, 128, 128, concurrent, COLD, how))
+
+
+def test_a_sector_of_a_row_at_a_time_uses_a_share_of_what_dram_delivers(load) -> None:
+    gpu = load("titan_xp", EVERYTHING, "effective.fma_sector_fraction=0.25")
+    shape = GemmShape(1024, 512, 256, 4, 4)
+    a, b = shape.a_bytes, shape.b_bytes
+    assert in_rows(gpu, shape, 16, rows(64)) == a + b
+    assert in_rows(gpu, shape, 16, rows(32)) == 4 * (a + b)
+    assert in_rows(gpu, shape, 16, rows(32, b=False)) == 4 * a + b
+    assert in_rows(gpu, shape, 16, rows(32, a=False)) == a + 4 * b
+
+
+def test_blocks_that_drift_apart_lose_what_they_share(load) -> None:
+    """16 blocks at a time of 128 x 128, groups of 512 x 512: what lies between them is drift x root(waves) of
+    their two panels. 16 waves and 0.1: 0.4 of 4 KiB x depth, at a depth of 5120 the 8 MiB that are kept.
+    """
+    mega = 2**20
+    gpu = load(
+        "v100",
+        f"l2.capacity_bytes={8 * mega}",
+        "effective.l2_kept_fraction=1.0",
+        "effective.fma_sector_fraction=1.0",
+        "effective.fma_drift=0.1",
+    )
+    shape = GemmShape(2048, 8192, 2048, 4, 4)  # 256 blocks
+    alone = 2 * 16 * (shape.a_bytes + shape.b_bytes)  # 64 bytes for every sector that a block reads
+    together = dram(gpu, shape, 16)
+    assert in_rows(gpu, shape, 16, rows(64, 2**20)) == together  # whole pieces: nothing is lost
+    assert in_rows(gpu, shape, 16, rows(32, 8 * mega // 4096)) == together
+    assert in_rows(gpu, shape, 16, rows(32, 10 * 1024)) == pytest.approx(together + (alone - together) / 2)
+    assert in_rows(gpu, shape, 16, rows(32, 2**40)) == pytest.approx(alone, rel=1e-6)
+    depths = [in_rows(gpu, shape, 16, rows(32, depth)) for depth in (512, 4096, 8192, 16384, 65536)]
+    assert depths == sorted(depths) and depths[0] < depths[-1] <= alone
+    # In one wave blocks are a tenth of a main loop apart: a quarter as far.
+    assert in_rows(gpu, shape, 256, rows(32, 8 * mega // 4096)) == dram(gpu, shape, 256)
+
+
 def test_operands_in_l2_are_not_fetched(load) -> None:
     shape, gpu = GemmShape(512, 512, 512, 2, 2), load("v100", EVERYTHING)
     assert dram(gpu, shape, 16, Missing(a=0.0)) == shape.b_bytes
@@ -68,8 +112,8 @@ def test_operands_in_l2_are_not_fetched(load) -> None:
 
 
 def test_a_repeated_gemm_finds_what_fits_beside_all_that_comes_between(load) -> None:
-    """A100: 40 MiB, of which the kept share holds; a weight counts as often as there are copies."""
-    gpu = load("a100_80", "effective.l2_kept_fraction=0.5")
+    """A100: 40 MiB, of which a share is left; a weight counts as often as there are copies."""
+    gpu = load("a100_80", "effective.l2_left_fraction=0.5", "effective.l2_kept_fraction=0.3")
     mega = 2**20
     fits, some, gone = (GemmShape(1, 1024, size * mega // 2048, 2, 2) for size in (3, 4.5, 6))
     assert repeated(gpu, fits, 5) == Missing(0.0, 0.0, 0.0)
