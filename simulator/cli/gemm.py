@@ -16,7 +16,7 @@ from simulator.cli.options import (
     emit_json,
     json_option,
     machine_options,
-    refuse_rtl,
+    refuse_engine,
     whole_number,
 )
 from simulator.errors import CompileError, ConfigError
@@ -44,7 +44,11 @@ NOTES = {"tile": "  (columns x rows of C, as cuBLAS names it)", "splits": "  (cu
 def command(
     machine: str, overrides: tuple[str, ...], shape: str | None, csv_in: str | None, **options: Any
 ) -> None:
-    """Time matrix multiplications on a systolic core or a SIMT machine."""
+    """Time matrix multiplications on a systolic core or a SIMT machine.
+
+    On a SIMT machine each is one turn of a benchmark's loop over one A and five copies of B and C: what fits
+    L2 until its next use is found there, the rest comes from DRAM.
+    """
     from simulator.machines.loader import load_machine
     from simulator.machines.simt import SimtMachine
 
@@ -57,7 +61,8 @@ def command(
     if isinstance(described, SimtMachine):
         if dataflow is not None or options["compat"] is not None:
             raise ConfigError(f"machine = {machine!r}: --dataflow and --compat are for systolic machines")
-        refuse_rtl(described.name, options["engine"])
+        refuse_engine(described.name)
+        options["engine"] = None
     elif dataflow is not None:
         described = load_machine(machine, (*overrides, f"matrix_unit.dataflow={dataflow}"))
     if options["compat"] is not None and options["engine"] == "rtl":
@@ -104,17 +109,17 @@ class _Solver:
 
 
 def _parse_shape(text: str) -> tuple[int, int, int]:
-    from simulator.api.gemm import MAX_DIMENSION
+    from simulator.machines.arguments import LARGEST
 
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3:
         raise ConfigError(f"shape = {text!r}: three integers M,K,N are allowed")
     sizes = []
     for name, part in zip(REQUIRED, parts, strict=True):
-        size = whole_number(part, MAX_DIMENSION)
+        size = whole_number(part, LARGEST)
         if size is None:
             raise ConfigError(
-                f"shape = {text!r}: {name} = {part}; an integer from 1 to {MAX_DIMENSION} is allowed"
+                f"shape = {text!r}: {name} = {part}; an integer from 1 to {LARGEST} is allowed"
             )
         sizes.append(size)
     m, k, n = sizes
@@ -184,16 +189,16 @@ def read_table(path: Path) -> tuple[list[Row], list[str]]:
 
 def _check_cells(where: str, row: dict[str, Any], columns: list[str]) -> None:
     """Strips every cell and checks it."""
-    from simulator.api.gemm import MAX_DIMENSION
+    from simulator.machines.arguments import LARGEST
 
     if None in row or None in row.values():
         raise ConfigError(f"{where}: {len(columns)} columns are needed")
     for name in columns:
         row[name] = row[name].strip()
     for name in REQUIRED:
-        if whole_number(row[name], MAX_DIMENSION) is None:
+        if whole_number(row[name], LARGEST) is None:
             raise ConfigError(
-                f"{where}: {name} = {row[name]!r}; an integer from 1 to {MAX_DIMENSION} is allowed"
+                f"{where}: {name} = {row[name]!r}; an integer from 1 to {LARGEST} is allowed"
             )
     for name in ("transa", "transb"):
         if name in columns and row[name] not in ("N", "T", ""):

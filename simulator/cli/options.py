@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from simulator.errors import ConfigError
 
@@ -53,7 +54,7 @@ def dataflow_options(command: Command) -> Command:
         type=click.Choice(["event", "fast", "rtl"]),
         default="event",
         show_default=True,
-        help="What times it: SimPy processes, the same by a compiled recurrence, or the SystemVerilog core.",
+        help="What times a core: SimPy processes, the same by a compiled recurrence, or the SystemVerilog.",
     )(command)
     return click.option(
         "--dataflow",
@@ -63,10 +64,25 @@ def dataflow_options(command: Command) -> Command:
     )(command)
 
 
-def refuse_rtl(simt_machine: str, engine: str) -> None:
-    """A SIMT machine has one model, which is there for any engine but RTL."""
-    if engine == "rtl":
-        raise ConfigError(f"engine = 'rtl': {simt_machine} is a SIMT machine and has no RTL")
+def unfused_option(command: Command) -> Command:
+    """``--unfused``."""
+    return click.option(
+        "--unfused",
+        is_flag=True,
+        help="On a GPU one kernel per operation, as eager frameworks launch them, instead of fused ones.",
+    )(command)
+
+
+def refuse_engine(simt_machine: str) -> None:
+    """A SIMT machine has one model: no engine can be asked for.
+
+    Raises:
+        ConfigError: one is.
+    """
+    context = click.get_current_context()
+    if context.get_parameter_source("engine") is not ParameterSource.DEFAULT:
+        engine = context.params["engine"]
+        raise ConfigError(f"engine = {engine!r}: {simt_machine} is a SIMT machine and takes none")
 
 
 def json_option(command: Command) -> Command:

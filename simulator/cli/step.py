@@ -15,7 +15,8 @@ from simulator.cli.options import (
     machine_options,
     make_workload,
     one_line,
-    refuse_rtl,
+    refuse_engine,
+    unfused_option,
     workload_options,
 )
 from simulator.errors import ConfigError
@@ -34,6 +35,7 @@ FULL_BATCH_NEEDS_DATA = "batch = 'full': a number is needed here, a step alone h
 @click.option("--outputs", type=click.IntRange(1, 1 << 20), default=10, show_default=True, help="Classes.")
 @workload_options
 @dataflow_options
+@unfused_option
 @json_option
 def command(
     machine: str,
@@ -42,6 +44,7 @@ def command(
     outputs: int,
     dataflow: str | None,
     engine: str,
+    unfused: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -59,9 +62,11 @@ def command(
     if isinstance(described, SimtMachine):
         if dataflow is not None:
             raise ConfigError(f"dataflow = {dataflow!r}: {described.name} is a SIMT machine and has none")
-        refuse_rtl(described.name, engine)
-        summary = _simt(described, workload)
+        refuse_engine(described.name)
+        summary = _simt(described, workload, not unfused)
     else:
+        if unfused:
+            raise ConfigError(f"unfused: {described.name} launches no kernels; a SIMT machine is needed")
         if dataflow is not None:
             described = load_machine(machine, (*overrides, f"matrix_unit.dataflow={dataflow}"))
             assert not isinstance(described, SimtMachine)
@@ -151,13 +156,13 @@ def _systolic(machine: SystolicMachine, workload: Workload, engine: str) -> dict
     }
 
 
-def _simt(machine: SimtMachine, workload: Workload) -> dict[str, Any]:
+def _simt(machine: SimtMachine, workload: Workload, fused: bool) -> dict[str, Any]:
     from simulator.api.simt import simt_step
     from workloads import mlp
 
     assert workload.batch is not None
     function = mlp.make_train_step(workload.config, workload.optimizer)
-    outcome = simt_step(function, example_arguments(workload, workload.batch), machine)
+    outcome = simt_step(function, example_arguments(workload, workload.batch), machine, fused=fused)
     return {**outcome, "workload": workload.described}
 
 
@@ -166,6 +171,10 @@ def _show(summary: dict[str, Any]) -> None:
     click.echo(f"  cycles       {summary['cycles']:,}  ({summary['time_us']:,.3f} us)")
     click.echo(f"  utilization  {summary['utilization']:.2%}  of {summary['macs']:,} MACs")
     click.echo(f"  energy       {summary['energy_pj'] / 1e6:,.3f} uJ")
+    if "kernels" in summary:
+        how = "element-by-element operations fused" if summary["fused"] else "one per operation"
+        click.echo(f"  types        GEMMs in {summary['dtype']}, all else in float32")
+        click.echo(f"  kernels      {len(summary['kernels']):,}, {how}")
     if "area" in summary:
         area = summary["area"]
         where = f"at {area['node_nm']} nm" if area["node_nm"] else area["library"]

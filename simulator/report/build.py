@@ -49,9 +49,12 @@ def record_of(
     command: str,
     numpy_curve: Curve,
     against: SimtMachine | None = None,
+    fused: bool = True,
     created: str | None = None,
 ) -> RunRecord:
-    """The record of a run of ``simulator.api.train``; ``against`` computes the same graphs as GPU kernels."""
+    """The record of a run of ``simulator.api.train``; ``against`` computes the same graphs as GPU kernels,
+    ``fused`` or one per operation.
+    """
     graphs = [timed.step.graph.fingerprint()[:16] for timed in run.timed]
     configuration = {**configuration, "graphs": graphs}  # what a user's own file made of the step
     losses = [epoch.loss for epoch in run.epochs]
@@ -73,7 +76,7 @@ def record_of(
         configuration_hash=configuration_hash(configuration),
         command=command,
         versions=versions(),
-        simt=None if against is None else _simt(run, against),
+        simt=None if against is None else _simt(run, against, fused),
         extra={"interrupted": run.interrupted, "evaluations": sum(t.count for t in run.evaluated)},
         created=created,
     )
@@ -119,11 +122,11 @@ def _check(check: RunCheck, run: Training) -> Check:
     )
 
 
-def _simt(run: Training, machine: SimtMachine) -> SimtRecord:
+def _simt(run: Training, machine: SimtMachine, fused: bool) -> SimtRecord:
     steps = []
     for timed in run.timed:
-        result, energy = simt_result(machine, timed.step.graph)
+        result, energy = simt_result(machine, timed.step.graph, fused=fused)
         kernels = tuple(SimtKernel(k.name, k.label, k.time_us, k.bound) for k in result.kernels)
         steps.append(SimtStep(result.time_us, result.cycles, result.utilization, kernels, energy))
     description = f"{machine.description}; GEMMs in {training_dtype(machine)}"
-    return SimtRecord(machine.name, machine.clock.sustained_mhz, tuple(steps), description)
+    return SimtRecord(machine.name, machine.clock.sustained_mhz, tuple(steps), description, fused)

@@ -94,6 +94,7 @@ class SimtRecord:
     clock_mhz: float
     steps: tuple[SimtStep, ...]
     description: str = ""
+    fused: bool = True  # its element-by-element operations, so far as nothing lies between them
 
 
 @dataclass(frozen=True)

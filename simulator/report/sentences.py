@@ -69,9 +69,14 @@ def fairness(record: RunRecord) -> str:
     """What is not alike in the two machines that are compared."""
     if record.simt is None:
         return ""
+    gpu, lanes = record.simt.machine, record.machine.vector_unit.lanes
+    kernels = (
+        f"{gpu} runs the optimizer's update as one fused kernel, the core as"
+        if record.simt.fused
+        else f"{gpu} launches a kernel for every operation, the core runs them as"
+    )
     return (
-        f"Not alike: {record.simt.machine} runs the optimizer's update as one fused kernel, the core as "
-        f"separate vector instructions, on {record.machine.vector_unit.lanes:,} lanes that take at most one "
+        f"Not alike: {kernels} separate vector instructions, on {lanes:,} lanes that take at most one "
         "line per cycle; so do the tpu presets, where the chips have more (see the presets' sources)."
     )
 

@@ -14,6 +14,10 @@ import numpy as np
 import pytest
 
 from simulator.api.gemm import GemmResult, gemm
+from simulator.machines.loader import load_machine
+from simulator.machines.simt import SimtMachine
+from simulator.simt.machine import simulate_gemm
+from simulator.simt.memory import WEIGHT_COPIES, GemmShape, Missing, repeated
 from tests.support.command import call
 
 GEMM = ("gemm", "--machine", "edge_8x8")
@@ -198,3 +202,16 @@ def test_hop_latency_moves_the_count(dataflow: str) -> None:
     assert tall - before == folds * (rows - 1 if dataflow == "os" else rows)
     slow = scalesim(rows, cols, dataflow, shape, "--set=matrix_unit.pe_latency_cycles=2")
     assert slow > before
+
+
+def test_help_says_what_l2_holds_on_a_gpu() -> None:
+    """A benchmark's loop: five of B (and C) fit the H100's L2 or do not; help says so."""
+    assert "over one A and five copies of B and C" in " ".join(call("gemm", "--help").out.split())
+    machine = load_machine("h100")
+    assert isinstance(machine, SimtMachine)
+    result = call("gemm", "--machine", "h100", "--shape", "1024,1024,1024", "--json").json
+    warm, cold = (simulate_gemm(machine, 1024, 1024, 1024, warm=warm).cycles for warm in (True, False))
+    assert result["cycles"] == warm < cold
+    shape = GemmShape(1024, 1024, 1024, 2, 2)
+    assert (repeated(machine, shape, 5), repeated(machine, shape, 50)) == (Missing(0, 0, 0), Missing(0, 1, 1))
+    assert WEIGHT_COPIES == 5

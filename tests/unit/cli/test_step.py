@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,36 @@ def test_text(machine: str) -> None:
     assert f"{result['cycles']:,}" in outcome.out
     assert f"{result['macs']:,} MACs" in outcome.out
     assert ("in update" if machine == "edge_8x8" else "gemm") in outcome.out
+
+
+@pytest.mark.parametrize(("machine", "dtype"), [("v100", "float16"), ("a100_80", "bfloat16")])
+def test_a_gpu_says_its_type_and_whether_it_fuses(machine: str, dtype: str) -> None:
+    """Adam on two layers, unfused: a kernel per operation; the same work, more launches, more time."""
+    step = (*STEP, "--machine", machine)
+    fused, unfused = (call(*step, *options, "--json").json for options in ((), ("--unfused",)))
+    assert (fused["dtype"], fused["fused"], unfused["fused"]) == (dtype, True, False)
+    assert fused["macs"] == unfused["macs"]
+    assert len(unfused["kernels"]) > 2 * len(fused["kernels"]) and unfused["time_us"] > fused["time_us"]
+    for options, summary, how in (
+        ((), fused, "element-by-element operations fused"),
+        (("--unfused",), unfused, "one per operation"),
+    ):
+        lines = call(*step, *options).out.splitlines()
+        assert f"  types        GEMMs in {dtype}, all else in float32" in lines
+        assert f"  kernels      {len(summary['kernels'])}, {how}" in lines
+    assert "kernels  " not in call(*STEP, "--machine", "edge_8x8").out
+
+
+def test_fused_and_unfused_are_what_the_page_says() -> None:
+    """The example of docs/simt.md; a calibration may move its times a little."""
+    page = (Path(__file__).parents[3] / "docs" / "simt.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    pulsetrain (step .*)$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (?:fused|`--unfused`) \| (\d+) \| ([\d.]+) ms \|$", page, re.MULTILINE)
+    assert len(commands) == len(rows) == 2
+    for command, (kernels, ms) in zip(commands, rows, strict=True):
+        found = call(*command.split(), "--json").json
+        assert len(found["kernels"]) == int(kernels)
+        assert found["time_us"] == pytest.approx(1000 * float(ms), rel=0.1)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
