@@ -15,11 +15,11 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from simulator.machines.simt import Dram, Effective, Launch, SimtMachine
+from simulator.simt.alignment import alignment_of
 from simulator.simt.gemm import GemmTimer
 from simulator.simt.kernels import ITEM_BYTES
-from simulator.simt.main_loop import AlongK
 from simulator.simt.memory import GemmShape, repeated
-from simulator.simt.tiles import pipe_of
+from simulator.simt.tiles import Alignment, pipe_of
 from simulator.simt.timing import GemmProblem, KnownKernel
 
 Constants = Mapping[str, float]
@@ -134,6 +134,7 @@ class _Column:
     machine: SimtMachine
     problem: GemmProblem  # of which data type and layout count
     pipe: str
+    alignment: Alignment
     kernel: KnownKernel | None
     m: Sizes
     k: Sizes
@@ -154,7 +155,8 @@ def _columns(samples: Sequence[Sample]) -> Iterator[_Column]:
             for each in (sample, blind) if sample.kernel else (blind,):
                 problem = each.problem
                 layout = (problem.transa, problem.transb)
-                key = (each.machine.name, dtype, *layout, each.weight_copies, each.kernel)
+                alignment = _alignment(each)
+                key = (each.machine.name, dtype, *layout, each.weight_copies, alignment, each.kernel)
                 groups.setdefault(key, []).append(each)
     for group in groups.values():
         first = group[0]
@@ -162,9 +164,16 @@ def _columns(samples: Sequence[Sample]) -> Iterator[_Column]:
         on_tensor = pipe_of(first.machine, first.problem.dtype) in ("mma", "wgmma")
         pipe = "tensor" if on_tensor else "fma"
         m, k, n, time_us = sizes
+        alignment = _alignment(first)
         yield _Column(
-            first.machine, first.problem, pipe, first.kernel, m, k, n, first.weight_copies, time_us
+            *(first.machine, first.problem, pipe, alignment, first.kernel),
+            *(m, k, n, first.weight_copies, time_us),
         )
+
+
+def _alignment(sample: Sample) -> Alignment:
+    problem = sample.problem
+    return alignment_of(sample.machine, problem.dtype, problem.shape, problem.along_k)
 
 
 def _error(columns: Sequence[_Column], constants: Constants) -> float:
@@ -173,11 +182,13 @@ def _error(columns: Sequence[_Column], constants: Constants) -> float:
     timers: dict[tuple[object, ...], tuple[SimtMachine, GemmTimer]] = {}
     for column in columns:
         problem = column.problem
-        key = (column.machine.name, problem.dtype, problem.transa, problem.transb)
+        key = (column.machine.name, problem.dtype, problem.transa, problem.transb, column.alignment)
         if key not in timers:
             machine = calibrated(column.machine, constants)
-            along_k = AlongK(not problem.transa, problem.transb)
-            timers[key] = machine, GemmTimer(machine, problem.dtype, along_k)
+            timers[key] = (
+                machine,
+                GemmTimer(machine, problem.dtype, problem.along_k, alignment=column.alignment),
+            )
         found = np.concatenate(list(_times(*timers[key], column)))
         errors.setdefault(problem.dtype, []).append(np.abs(found / column.time_us - 1))
     return float(np.mean([np.concatenate(parts).mean() for parts in errors.values()]))

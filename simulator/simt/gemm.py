@@ -19,7 +19,7 @@ from simulator.machines.simt import Dtype, SimtMachine
 from simulator.simt.candidates import Candidates, Cells, candidates
 from simulator.simt.choice import Kind, believed, considered
 from simulator.simt.ingredients import ALL, Ingredients
-from simulator.simt.main_loop import AlongK, main_loops
+from simulator.simt.main_loop import AlongK, main_loops, ways_out
 from simulator.simt.memory import (
     COLD,
     AlongRows,
@@ -30,7 +30,7 @@ from simulator.simt.memory import (
     page_misses,
 )
 from simulator.simt.result import Bound, KernelTiming, Wave
-from simulator.simt.tiles import PlacedTile, catalogue
+from simulator.simt.tiles import ALIGNED, Alignment, PlacedTile, catalogue
 
 _PARTIAL_BYTES = 4  # a split's sums are float32 (int32)
 # Up to the first time the clock under load is the burst's, from the second on the power limit's.
@@ -67,17 +67,22 @@ class Estimate:
 
 
 class GemmTimer:
-    """GEMM kernels of one operand type and layout on one machine.
+    """GEMM kernels of one operand type, layout and alignment on one machine.
 
     Raises:
         OutOfDomain: no tile of the catalogue fits an SM.
     """
 
     def __init__(
-        self, machine: SimtMachine, dtype: Dtype, along_k: AlongK, ingredients: Ingredients = ALL
+        self,
+        machine: SimtMachine,
+        dtype: Dtype,
+        along_k: AlongK,
+        ingredients: Ingredients = ALL,
+        alignment: Alignment = ALIGNED,
     ) -> None:
         self.machine, self.ingredients, self._along_k = machine, ingredients, along_k
-        self.tiles = catalogue(machine, dtype)
+        self.tiles = catalogue(machine, dtype, alignment)
         if not self.tiles:
             raise OutOfDomain(
                 f"{machine.name}: an SM has no room for any thread-block tile of a {dtype} GEMM"
@@ -95,7 +100,10 @@ class GemmTimer:
         self._store_rate = effective.tensor_store_bytes_per_cycle if on_tensor else port
         self._persistent = pipe == "wgmma"  # a block stores one tile while it multiplies the next
         loops = main_loops(machine, self.tiles, along_k)
-        self._loops = [[cycles / lasting for cycles in row] for row in loops]
+        self._loops = [[cycles / lasting for cycles in loop.cycles] for loop in loops]
+        self._reads = np.array([loop.crossing for loop in loops])
+        out = ways_out(machine, self.tiles, alignment.results)
+        self._stores = np.array([way.cycles for way in out]), np.array([way.crossing for way in out])
         self.candidates = self._columns(range(len(self.tiles)), None if ingredients.split_k else (1,))
         self._names = [self.tiles[i].tile.name for i in self.candidates.tile]
 
@@ -154,9 +162,11 @@ class GemmTimer:
             whole = machine.effective.tensor_tile_store
             way_out = (rows + whole * (chosen.along_m - rows)) * (cols + whole * (chosen.along_n - cols))
         stored = way_out * np.where(is_split, _PARTIAL_BYTES, shape.out_bytes)
-        written = np.where(is_split, m * n * _PARTIAL_BYTES * chosen.splits, shape.c_bytes)
+        longer, crossing = (of_tile[chosen.tile] for of_tile in self._stores)
+        longer = np.where(is_split, 0.0, longer)  # the parts of a cut k have rows of their own, aligned
+        written = np.where(is_split, m * n * _PARTIAL_BYTES * chosen.splits, shape.c_bytes * crossing)
         resident = np.minimum(blocks, machine.sm.count * chosen.residents)
-        sms, storing = self._sm_cycles(chosen, blocks, k_tiles, stored)
+        sms, storing = self._sm_cycles(chosen, blocks, k_tiles, stored / self._store_rate + stored * longer)
         read = l2_traffic(shape, chosen.along_m, chosen.along_n, chosen.cluster)
         l2_rate = self._l2_rate(np.minimum(blocks, machine.sm.count))
         tiles = (chosen.along_m, chosen.along_n)
@@ -166,7 +176,8 @@ class GemmTimer:
             along_rows = AlongRows(*self._along_k, chosen.block_k * shape.in_bytes, depth)
             sms = sms * (1 + machine.effective.fma_page_cost * page_misses(shape, *tiles, along_rows))
         fetched = dram_traffic(machine, shape, *tiles, resident, Missing(a, b, c), along_rows)
-        l2, dram = (read / l2_rate) * on.l2, fetched / machine.dram_bytes_per_cycle
+        crossed = read * self._reads[chosen.tile]
+        l2, dram = (crossed / l2_rate) * on.l2, fetched / machine.dram_bytes_per_cycle
         if self._kind == "tensor" and on.waves:  # SMs without a block in the last round ask for nothing
             rounds = np.ceil(blocks / machine.sm.count)
             dram = dram * (rounds * machine.sm.count / blocks) ** machine.effective.tensor_uneven_dram
@@ -190,7 +201,7 @@ class GemmTimer:
         parts_us = machine.effective.split_us + chosen.splits * self._serial_us
         split = is_split * (self._cycles(1.0) * parts_us + (written + shape.c_bytes) / l2_rate)
         moved = fetched + c * shape.c_bytes
-        through_l2 = read + written + is_split * (written + shape.c_bytes)
+        through_l2 = crossed + written + is_split * (written + shape.c_bytes)
         fill = latency + np.zeros_like(main)
         return Estimate(blocks, sms, l2, dram, starved, main, fill, store, split, through_l2, moved)
 
@@ -199,14 +210,14 @@ class GemmTimer:
         return candidates(positions, self.tiles, self._loops, splits=splits, most_residents=most)
 
     def _sm_cycles(
-        self, chosen: Candidates, blocks: Cells, k_tiles: Cells, stored: Cells
+        self, chosen: Candidates, blocks: Cells, k_tiles: Cells, store: Cells
     ) -> tuple[Cells, Cells]:
-        """Cycles in which the fullest SM runs its main loops, and in which it stores its blocks' results.
+        """Cycles in which the fullest SM runs its main loops, and in which it stores its blocks' results,
+        each in ``store`` cycles.
 
         Waves of as many blocks as it holds, then the rest.
         """
         residents, ends = chosen.residents, self.machine.effective.block_cycles
-        store = stored / self._store_rate
         wave = k_tiles * chosen.at(residents.astype(np.int64)) + ends
         if self.ingredients.waves:
             per_sm = np.ceil(blocks / self.machine.sm.count)
@@ -292,12 +303,16 @@ def _occupancy(placed: PlacedTile, residents: int) -> float:
     return placed.occupancy.fraction * residents / placed.occupancy.blocks
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def gemm_timer(
-    machine: SimtMachine, dtype: Dtype, along_k: AlongK, ingredients: Ingredients = ALL
+    machine: SimtMachine,
+    dtype: Dtype,
+    along_k: AlongK,
+    ingredients: Ingredients = ALL,
+    alignment: Alignment = ALIGNED,
 ) -> GemmTimer:
-    """The timer of a machine, an operand type and a layout, made once."""
-    return GemmTimer(machine, dtype, along_k, ingredients)
+    """The timer of a machine, an operand type, a layout and an alignment, made once."""
+    return GemmTimer(machine, dtype, along_k, ingredients, alignment)
 
 
 def waves_of(blocks: int, slots: int) -> Iterator[tuple[int, int]]:

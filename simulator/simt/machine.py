@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from simulator.graph import Graph
 from simulator.machines.simt import Dtype, SimtMachine
+from simulator.simt.alignment import alignment_of
 from simulator.simt.fusion import tensor_of
 from simulator.simt.gemm import gemm_timer
 from simulator.simt.kernels import ITEM_BYTES, GemmKernel, Kernel, StreamKernel, layout
@@ -43,7 +44,9 @@ def simulate_gemm(
     item = ITEM_BYTES[dtype]
     shape = GemmShape(m, k, n, item, _INT8_RESULT_BYTES if dtype == "int8" else item)
     missing = repeated(machine, shape, WEIGHT_COPIES) if warm else COLD
-    timing = gemm_timer(machine, dtype, AlongK(not transa, transb)).fastest(shape, missing)
+    along_k = AlongK(not transa, transb)
+    alignment = alignment_of(machine, dtype, shape, along_k)
+    timing = gemm_timer(machine, dtype, along_k, alignment=alignment).fastest(shape, missing)
     name = f"gemm_{dtype}_{layout(transa, transb)}"
     label = f"gemm {m}x{k}x{n} {layout(transa, transb)}"
     kernel = GemmKernel(name, label, (), {}, {}, (), m, k, n, transa, transb, dtype)
@@ -105,7 +108,9 @@ def _timings(machine: SimtMachine, kernels: list[Kernel]) -> list[KernelTiming]:
         if isinstance(kernel, GemmKernel):
             out_bytes = max(1, sum(kernel.writes.values()) // (kernel.m * kernel.n))
             shape = GemmShape(kernel.m, kernel.k, kernel.n, ITEM_BYTES[kernel.dtype], out_bytes)
-            timer = gemm_timer(machine, kernel.dtype, AlongK(not kernel.transa, kernel.transb))
+            along_k = AlongK(not kernel.transa, kernel.transb)
+            alignment = alignment_of(machine, kernel.dtype, shape, along_k)
+            timer = gemm_timer(machine, kernel.dtype, along_k, alignment=alignment)
             missing = Missing(float(not cache.holds(kernel.a)), float(not cache.holds(kernel.b)))
             timings.append(timer.fastest(shape, missing))
         else:

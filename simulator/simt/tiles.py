@@ -10,13 +10,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from simulator.machines.simt import WARP_THREADS, Dtype, Generation, SimtMachine
 from simulator.simt.occupancy import Occupancy, occupancy
 from simulator.units import ceil_div
 
 Pipe = Literal["fma", "dp4a", "mma", "wgmma"]
+
+VECTOR_BYTES = 16  # of one lane's widest access; what bulk copies ask of rows
+# Source: NVIDIA PTX ISA, cp.async: 4, 8 or 16 bytes, each aligned to its size.
+LEAST_ASYNCHRONOUS_BYTES = 4
 
 # Registers of a thread beside accumulators and fragments: addresses, loop counters, predicates, pointers.
 _ADDRESS_REGISTERS = 28
@@ -69,9 +73,25 @@ class Tile:
         return f"{self.along_n}x{self.along_m}" + (f"_sliced1x{self.slices}" if self.slices > 1 else "")
 
 
+class Alignment(NamedTuple):
+    """Bytes that divide where rows start in global memory, at most 16: of the less aligned operand, and of C.
+
+    One number for both operands, as libraries' kernels have (CUTLASS: ``..._align2``).
+    """
+
+    operands: int = VECTOR_BYTES
+    results: int = VECTOR_BYTES
+
+
+ALIGNED = Alignment()
+
+
 @dataclass(frozen=True)
 class PlacedTile:
-    """A tile on a machine: what it needs and how many of it an SM holds."""
+    """A tile on a machine: what it needs and how many of it an SM holds.
+
+    ``alignment``: bytes, of the operands' rows on tensor cores.
+    """
 
     tile: Tile
     pipe: Pipe
@@ -79,6 +99,7 @@ class PlacedTile:
     registers: int
     shared_bytes: int
     occupancy: Occupancy
+    alignment: int = VECTOR_BYTES
 
     @property
     def block_k(self) -> int:
@@ -147,6 +168,7 @@ _TENSOR: Mapping[Generation, tuple[Tile, ...]] = {
     "ampere": _AMPERE,
     "hopper": _HOPPER,
 }
+_UNALIGNED = ((128, 256), (128, 128), (64, 128), (64, 64))  # libraries have few kernels for such rows
 _ITEM_BYTES: Mapping[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 
 
@@ -157,11 +179,24 @@ def pipe_of(machine: SimtMachine, dtype: Dtype) -> Pipe:
     return "dp4a" if dtype == "int8" and machine.sm.int8_macs_per_cycle else "fma"
 
 
-@functools.lru_cache(maxsize=64)
-def catalogue(machine: SimtMachine, dtype: Dtype) -> tuple[PlacedTile, ...]:
-    """The tiles of the machine's generation that fit its SM."""
-    pipe = pipe_of(machine, dtype)
-    tiles = _TENSOR[machine.generation] if pipe in ("mma", "wgmma") else _FMA
+@functools.lru_cache(maxsize=256)
+def catalogue(
+    machine: SimtMachine, dtype: Dtype, alignment: Alignment = ALIGNED
+) -> tuple[PlacedTile, ...]:
+    """The tiles of the machine's generation that fit its SM, for rows of this alignment.
+
+    Bulk copies, in and out, need 16-byte aligned rows: where those of Hopper have less, its library takes
+    Ampere's kernels. Where no asynchronous copy is short enough, k-tiles come through registers: tiles of two
+    stages, as Volta's. For rows that are not aligned there is one tile of each size.
+    """
+    pipe, generation = pipe_of(machine, dtype), machine.generation
+    if pipe == "wgmma" and alignment != ALIGNED:
+        pipe, generation = "mma", "ampere"
+    if pipe == "mma" and alignment.operands < LEAST_ASYNCHRONOUS_BYTES:
+        generation = "volta"
+    tiles = _TENSOR[generation] if pipe in ("mma", "wgmma") else _FMA
+    if pipe == "mma" and alignment != ALIGNED:
+        tiles = tuple(tile for tile in tiles if (tile.block_m, tile.block_n) in _UNALIGNED)
     item_bytes = 4 if pipe == "fma" else _ITEM_BYTES[dtype]
     placed = []
     for tile in tiles:
@@ -169,7 +204,8 @@ def catalogue(machine: SimtMachine, dtype: Dtype) -> tuple[PlacedTile, ...]:
         shared = tile.stages * (tile.block_m + tile.block_n) * tile.k_bytes
         resident = occupancy(machine, tile.threads, registers, shared)
         if resident.blocks:
-            placed.append(PlacedTile(tile, pipe, item_bytes, registers, shared, resident))
+            rows = alignment.operands if pipe == "mma" else VECTOR_BYTES
+            placed.append(PlacedTile(tile, pipe, item_bytes, registers, shared, resident, rows))
     return tuple(placed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.machines.simt import Dtype, SimtMachine
+from simulator.simt.alignment import alignment_of
 from simulator.simt.gemm import gemm_timer
 from simulator.simt.ingredients import ALL, Ingredients
 from simulator.simt.kernels import ITEM_BYTES
@@ -26,6 +27,17 @@ class GemmProblem:
     transa: bool = False
     transb: bool = False
     dtype: Dtype = "bfloat16"
+
+    @property
+    def shape(self) -> GemmShape:
+        """Sizes, and bytes of an element: results are of the operands' type, of int8 they are int32."""
+        item = ITEM_BYTES[self.dtype]
+        return GemmShape(self.m, self.k, self.n, item, 4 if self.dtype == "int8" else item)
+
+    @property
+    def along_k(self) -> AlongK:
+        """Which operands lie along k in memory."""
+        return AlongK(not self.transa, self.transb)
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,9 @@ def gemm_time(
     """
     if min(problem.m, problem.k, problem.n) < 1:
         raise ValueError(f"m, k, n = {problem.m}, {problem.k}, {problem.n}: at least 1 each is needed")
-    item = ITEM_BYTES[problem.dtype]
-    shape = GemmShape(problem.m, problem.k, problem.n, item, 4 if problem.dtype == "int8" else item)
-    along_k = AlongK(not problem.transa, problem.transb)
-    on = ingredients or ALL
-    timer = gemm_timer(machine, problem.dtype, along_k, on)
+    shape, along_k, on = problem.shape, problem.along_k, ingredients or ALL
+    alignment = alignment_of(machine, problem.dtype, shape, along_k)
+    timer = gemm_timer(machine, problem.dtype, along_k, on, alignment)
     missing = repeated(machine, shape, weight_copies)
     if kernel is None:
         timing = timer.fastest(shape, missing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from simulator.machines.simt import SimtMachine
-from simulator.simt.tiles import PlacedTile, Tile
+from simulator.simt.tiles import VECTOR_BYTES, Alignment, PlacedTile, Tile
 from simulator.simt.warp import cache
 from simulator.simt.warp.copies import Layout
 from simulator.simt.warp.rates import core_of, rates_of
@@ -23,16 +23,18 @@ def main_loop_timing(
     layout: Layout = ALONG_K,
     memory_latency: int | None = None,
     port_bytes: int | None = None,
+    result_alignment: int = VECTOR_BYTES,
 ) -> WarpTiming:
     """The main loop of a tile with ``blocks`` resident blocks, from memory, from disk or simulated.
 
     Units: ``memory_latency`` in cycles from a load of operands to its use, without it that of L2;
-    ``port_bytes`` per cycle to and from L2, without it the machine's ``l2.bytes_per_cycle_per_sm``.
+    ``port_bytes`` per cycle to and from L2, without it the machine's ``l2.bytes_per_cycle_per_sm``;
+    ``result_alignment`` in bytes, of the rows of C (mma).
 
     Raises:
         ValueError: an SM does not hold so many blocks.
     """
-    return _timing(loop_of(machine, placed, blocks, layout, memory_latency, port_bytes))
+    return _timing(loop_of(machine, placed, blocks, layout, memory_latency, port_bytes, result_alignment))
 
 
 def loop_of(
@@ -42,6 +44,7 @@ def loop_of(
     layout: Layout = ALONG_K,
     memory_latency: int | None = None,
     port_bytes: int | None = None,
+    result_alignment: int = VECTOR_BYTES,
 ) -> Loop:
     """What ``main_loop_timing`` simulates.
 
@@ -63,6 +66,7 @@ def loop_of(
         pipe=placed.pipe,
         item_bytes=placed.item_bytes,
         layout=layout,
+        alignment=Alignment(placed.alignment, result_alignment),
         blocks=blocks,
     )
 

@@ -50,12 +50,12 @@ def _conflicts(addresses: Sequence[int], width: int) -> int:
     return max(taken)
 
 
-def touched(addresses: Sequence[int], width: int, unit: int) -> int:
-    """Aligned pieces of ``unit`` bytes that an access of ``width`` bytes per lane touches."""
+def touched(addresses: Sequence[int], width: int, unit: int) -> set[int]:
+    """Aligned pieces of ``unit`` bytes that an access of ``width`` bytes per lane touches, by number."""
     pieces: set[int] = set()
     for address in addresses:
         pieces.update(range(address // unit, (address + width - 1) // unit + 1))
-    return len(pieces)
+    return pieces
 
 
 def sectors(addresses: Sequence[int], width: int) -> int:
@@ -63,9 +63,9 @@ def sectors(addresses: Sequence[int], width: int) -> int:
 
     Source: NVIDIA CUDA C++ Best Practices Guide, coalesced access to global memory.
     """
-    return touched(addresses, width, SECTOR_BYTES)
+    return len(touched(addresses, width, SECTOR_BYTES))
 
 
 def lines(addresses: Sequence[int], width: int) -> int:
     """128-byte lines: each is looked up on its own."""
-    return touched(addresses, width, LINE_BYTES)
+    return len(touched(addresses, width, LINE_BYTES))

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from simulator.machines.simt import WARP_THREADS
+from simulator.simt.tiles import VECTOR_BYTES
 from simulator.simt.warp import addresses
-from simulator.simt.warp.addresses import LINE_BYTES, WAVEFRONT_BYTES
+from simulator.simt.warp.addresses import LINE_BYTES, SECTOR_BYTES, WAVEFRONT_BYTES
 from simulator.units import ceil_div
 
-VECTOR_BYTES = 16  # of one lane's widest access
 _PITCH = 1 << 20  # from row to row of a matrix in global memory: aligned, and never in the same line
 _PAD_WORDS = 4  # between rows of words in shared memory: bank conflicts, and 16-byte accesses stay aligned
 
@@ -30,35 +30,62 @@ class Place(NamedTuple):
     depth: int  # along k: bytes where neighbours along k lie next to each other, else items
 
 
+class Access(NamedTuple):
+    """One warp instruction that reads global memory.
+
+    ``sectors`` are those that come from L2: what an earlier access of the same copy has brought is in L1.
+    ``lines`` are looked up. ``returned`` wavefronts bring the data to registers, ``stored`` ones to where
+    they belong in shared memory.
+    """
+
+    sectors: int
+    lines: int
+    returned: int
+    stored: int
+
+
 @dataclass(frozen=True)
 class Copy:
-    """One warp instruction's part: ``width`` bytes from each place, a place per lane that has work."""
+    """A warp's part of a copy: ``width`` bytes from each place, a place per lane that has work."""
 
     operand: Operand
     width: int
     places: tuple[Place, ...]
 
     @cached_property
+    def accesses(self) -> tuple[Access, ...]:
+        """One, or as many as the rows' alignment makes of ``width`` bytes: each lane its own, one by one.
+
+        Source: CUTLASS, PredicatedTileAccessIterator: kAccessesPerVector.
+        """
+        width = min(self.width, self.operand.alignment)
+        found: list[Access] = []
+        brought: set[int] = set()
+        for offset in range(0, self.width, width):
+            starts = [start + offset for start in self._global]
+            sectors = addresses.touched(starts, width, SECTOR_BYTES)
+            returned = ceil_div(len(starts) * width, WAVEFRONT_BYTES)
+            stored = addresses.wavefronts([start + offset for start in self._chunks], width)
+            found.append(Access(len(sectors - brought), addresses.lines(starts, width), returned, stored))
+            brought |= sectors
+        return tuple(found)
+
+    @cached_property
     def _global(self) -> list[int]:
         operand = self.operand
         if operand.along_k:
-            return [place.row * _PITCH + place.depth for place in self.places]
-        return [place.depth * _PITCH + place.row * operand.item_bytes for place in self.places]
+            return [place.row * operand.pitch + place.depth for place in self.places]
+        return [place.depth * operand.pitch + place.row * operand.item_bytes for place in self.places]
 
-    @property
-    def sectors(self) -> int:
-        """Sectors of global memory."""
-        return addresses.sectors(self._global, self.width)
-
-    @property
-    def lines(self) -> int:
-        """Lines of global memory."""
-        return addresses.lines(self._global, self.width)
-
-    @property
-    def returned(self) -> int:
-        """Wavefronts that bring the data to registers."""
-        return ceil_div(len(self.places) * self.width, WAVEFRONT_BYTES)
+    @cached_property
+    def _chunks(self) -> list[int]:
+        """Where the order of global memory is kept, 16-byte chunks swizzled."""
+        operand = self.operand
+        if operand.along_k:
+            where = [(p.row, p.depth) for p in self.places]
+        else:
+            where = [(p.depth, p.row * operand.item_bytes) for p in self.places]
+        return [swizzled(major, byte, operand.chunk_pitch) for major, byte in where]
 
     @property
     def word_stores(self) -> list[int]:
@@ -81,30 +108,32 @@ class Copy:
 
     @property
     def chunk_store(self) -> int:
-        """Wavefronts of the store that keeps the order of global memory, 16-byte chunks swizzled."""
-        operand = self.operand
-        if operand.along_k:
-            where = [(p.row, p.depth) for p in self.places]
-        else:
-            where = [(p.depth, p.row * operand.item_bytes) for p in self.places]
-        return addresses.wavefronts(
-            [swizzled(major, byte, operand.chunk_pitch) for major, byte in where], self.width
-        )
+        """Wavefronts of the store that keeps the order of global memory, from registers."""
+        return addresses.wavefronts(self._chunks, self.width)
 
 
 @dataclass(frozen=True)
 class Operand:
-    """One operand's share of a k-tile: ``extent`` rows of ``depths`` bytes."""
+    """One operand's share of a k-tile: ``extent`` rows of ``depths`` bytes.
+
+    ``alignment``: bytes that divide where a row of the matrix in global memory starts; at most one access.
+    """
 
     extent: int
     depths: int
     item_bytes: int
     along_k: bool
+    alignment: int = VECTOR_BYTES
 
     @property
     def chunk_pitch(self) -> int:
         """Bytes from row to row (from k to k) where shared memory keeps the order of global memory."""
         return self.depths if self.along_k else self.extent * self.item_bytes
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from row to row of the matrix."""
+        return row_pitch(self.alignment)
 
     def copies(self, warps: int, warp: int, least_width: int) -> list[Copy]:
         """The copies of one of ``warps`` warps, in the widest accesses that give each thread work."""
@@ -123,6 +152,13 @@ class Operand:
             return Place(*divmod(offset, self.depths))
         k, byte = divmod(offset, self.extent * self.item_bytes)
         return Place(byte // self.item_bytes, k)
+
+
+def row_pitch(alignment: int) -> int:
+    """Bytes from row to row of a matrix: rows aligned to less than 16 bytes start at every multiple of it in
+    turn.
+    """
+    return _PITCH + alignment % VECTOR_BYTES
 
 
 def swizzled(major: int, byte: int, pitch: int) -> int:

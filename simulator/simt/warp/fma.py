@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from simulator.machines.simt import WARP_THREADS
-from simulator.simt.tiles import Tile, thread_tile
+from simulator.simt.tiles import VECTOR_BYTES, Tile, thread_tile
 from simulator.simt.warp import addresses
-from simulator.simt.warp.copies import VECTOR_BYTES, Layout, Operand
+from simulator.simt.warp.copies import Layout, Operand
 from simulator.simt.warp.instructions import (
     Barrier,
     BlockProgram,
@@ -119,13 +119,14 @@ class FmaWarp:
         found = []
         for number, copy in enumerate(self.copies):
             found += [self._integer(self.pointer) for _ in range(ADDRESS)]
+            (access,) = copy.accesses
             found.append(
                 Instruction(
                     Op.LDG,
                     dst=self.first_copy + number,
                     needs=(self.pointer,),
-                    wavefronts=self.rates.copy_wavefronts(copy.returned, copy.lines),
-                    sectors=copy.sectors,
+                    wavefronts=self.rates.copy_wavefronts(access.returned, access.lines),
+                    sectors=access.sectors,
                 )
             )
         return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import lcm
 
 from simulator.machines.simt import WARP_THREADS
-from simulator.simt.tiles import Tile
+from simulator.simt.tiles import LEAST_ASYNCHRONOUS_BYTES, VECTOR_BYTES, Alignment, Tile
 from simulator.simt.warp import addresses
-from simulator.simt.warp.copies import VECTOR_BYTES, Layout, Operand, swizzled
+from simulator.simt.warp.addresses import WAVEFRONT_BYTES, WORD_BYTES
+from simulator.simt.warp.copies import Copy, Layout, Operand, row_pitch, swizzled
 from simulator.simt.warp.fma import ADDRESS, LOOP, SETUP, TOGGLES
 from simulator.simt.warp.instructions import (
     Barrier,
@@ -19,10 +20,12 @@ from simulator.simt.warp.instructions import (
     waiting,
 )
 from simulator.simt.warp.rates import Rates
+from simulator.units import ceil_div
 
 STEP_BYTES = 32  # of k that one step multiplies
 _SIDE = 16  # rows (columns) of C that one fragment of A (B) belongs to
 _OUT_VECTOR = WARP_THREADS * VECTOR_BYTES
+_PREDICATE = 1  # instruction for each access of a vector that is not whole: it may lie outside the matrix
 _GAP = 2  # multiplies between two other instructions
 
 
@@ -32,16 +35,21 @@ class MmaWarp:
     A step multiplies fragments of 16 rows and 16 columns by 32 bytes of k. Since Ampere a fragment is one
     matrix load and 16x16 of C two instructions (m16n8k16; int8: k32), and copies to shared memory are
     asynchronous. On Volta each lane holds operands twice over, for its two quads: two loads; 16x16 of C are
-    four instructions (m8n8k4 of four quad pairs), and copies go through registers.
+    four instructions (m8n8k4 of four quad pairs), and copies go through registers: so they do later, too,
+    where rows are less aligned than the least asynchronous copy is long.
     """
 
-    def __init__(self, tile: Tile, item_bytes: int, rates: Rates, layout: Layout, warp: int) -> None:
+    def __init__(
+        self, tile: Tile, item_bytes: int, rates: Rates, layout: Layout, alignment: Alignment, warp: int
+    ) -> None:
         volta = not rates.asynchronous_copies
+        self.through_registers = volta or alignment.operands < LEAST_ASYNCHRONOUS_BYTES
+        self.store_bytes = alignment.results
         self.tile, self.item_bytes, self.rates, self.volta = tile, item_bytes, rates, volta
         self.steps = tile.k_bytes // STEP_BYTES // tile.slices
         self.operands = (
-            Operand(tile.block_m, tile.k_bytes, item_bytes, layout.rows_along_k),
-            Operand(tile.block_n, tile.k_bytes, item_bytes, layout.cols_along_k),
+            Operand(tile.block_m, tile.k_bytes, item_bytes, layout.rows_along_k, alignment.operands),
+            Operand(tile.block_n, tile.k_bytes, item_bytes, layout.cols_along_k, alignment.operands),
         )
         least = 8 if volta else VECTOR_BYTES
         self.copies = [c for operand in self.operands for c in operand.copies(tile.math_warps, warp, least)]
@@ -82,7 +90,8 @@ class MmaWarp:
             others = self._fragments(parity ^ 1, following)
             if step == self.steps - 1:
                 arrived = self._arrived(tile + 1)
-                arrived = arrived if more or not self.volta else [other.switched_off() for other in arrived]
+                if self.through_registers and not more:
+                    arrived = [other.switched_off() for other in arrived]
                 others = [*arrived, *others, *(self._integer() for _ in range(LOOP + TOGGLES))]
             part = copies[len(copies) * step // self.steps : len(copies) * (step + 1) // self.steps]
             others += part
@@ -151,26 +160,30 @@ class MmaWarp:
         found = []
         for number, copy in enumerate(self.copies):
             found += [self._integer(self.pointer) for _ in range(ADDRESS)]
-            group = number if self.volta else tile % self.tile.stages
-            data = copy.returned if self.volta else copy.chunk_store
-            found.append(
-                Instruction(
-                    Op.LDG if self.volta else Op.COPY,
-                    dst=self.first_group + group,
-                    needs=(self.pointer,),
-                    wavefronts=self.rates.copy_wavefronts(data, copy.lines),
-                    sectors=copy.sectors,
+            group = number if self.through_registers else tile % self.tile.stages
+            for position, access in enumerate(copy.accesses):
+                if position:
+                    found += [self._integer(self.pointer) for _ in range(_PREDICATE)]
+                data = access.returned if self.through_registers else access.stored
+                found.append(
+                    Instruction(
+                        Op.LDG if self.through_registers else Op.COPY,
+                        dst=self.first_group + group,
+                        needs=(self.pointer,),
+                        wavefronts=self.rates.copy_wavefronts(data, access.lines),
+                        sectors=access.sectors,
+                    )
                 )
-            )
         return found
 
     def _arrived(self, tile: int) -> list[Instruction]:
         """A k-tile is in shared memory for all warps."""
-        if self.volta:
-            found = [
-                Instruction(Op.STS, needs=(self.first_group + number,), wavefronts=copy.chunk_store)
-                for number, copy in enumerate(self.copies)
-            ]
+        if self.through_registers:
+            found = []
+            for number, copy in enumerate(self.copies):
+                data = self.first_group + number
+                found += [self._integer(data, (data,)) for _ in range(_permutations(copy))]
+                found.append(Instruction(Op.STS, needs=(data,), wavefronts=copy.chunk_store))
         else:
             found = [self._integer(needs=(self.first_group + tile % self.tile.stages,))]
         return [*found, Instruction(Op.SYNC, arrives=0)]
@@ -189,17 +202,36 @@ class MmaWarp:
             found.append(Instruction(Op.LDS, 1, self.rates.shared_latency, dst, wavefronts=4))
             if vector >= words // tile.slices:  # of another slice: four sums more
                 found += [self._integer(dst, (dst,)) for _ in range(4)]
-        stores = sums * out // _OUT_VECTOR // tile.slices
         found += [self._integer() for _ in range(2 * words // tile.slices)]  # pairs of sums
-        for vector in range(stores):
-            value = self.accumulators + vector % (2 * self.loaded)
-            found.append(Instruction(Op.STG, 4, needs=(value,), wavefronts=4, sectors=_OUT_VECTOR // 32))
+        stored = WARP_THREADS * self.store_bytes
+        passes = ceil_div(stored, WAVEFRONT_BYTES)
+        for position in range(sums * out // stored // tile.slices):
+            if self.store_bytes < VECTOR_BYTES:
+                found += [self._integer() for _ in range(_PREDICATE)]
+            value = self.accumulators + position * stored // _OUT_VECTOR % (2 * self.loaded)
+            sectors = self._stored_sectors(position * stored, tile.warp_n * out)
+            found.append(Instruction(Op.STG, passes, needs=(value,), wavefronts=passes, sectors=sectors))
         return found
 
+    def _stored_sectors(self, first: int, row_bytes: int) -> int:
+        """Of one store from byte ``first`` on of the warp's rows of C: what is written leaves L1 at once."""
+        size, pitch = self.store_bytes, row_pitch(self.store_bytes)
+        places = (divmod(first + lane * size, row_bytes) for lane in range(WARP_THREADS))
+        return addresses.sectors([row * pitch + byte for row, byte in places], size)
 
-def mma_program(tile: Tile, item_bytes: int, rates: Rates, layout: Layout) -> BlockProgram:
+
+def _permutations(copy: Copy) -> int:
+    """Of single bytes and halves into words: one less than there are in a word."""
+    parts = ceil_div(WORD_BYTES, copy.operand.alignment)
+    return copy.width // WORD_BYTES * (parts - 1)
+
+
+def mma_program(
+    tile: Tile, item_bytes: int, rates: Rates, layout: Layout, alignment: Alignment
+) -> BlockProgram:
     """The block's program on tensor cores that read registers."""
     warps = tuple(
-        MmaWarp(tile, item_bytes, rates, layout, warp).program() for warp in range(tile.math_warps)
+        MmaWarp(tile, item_bytes, rates, layout, alignment, warp).program()
+        for warp in range(tile.math_warps)
     )
     return BlockProgram(warps, (Barrier(tile.math_warps),))

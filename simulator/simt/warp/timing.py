@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 
+from simulator.simt.tiles import Alignment, Tile
 from simulator.simt.tiles import Pipe as TilePipe
-from simulator.simt.tiles import Tile
 from simulator.simt.warp.addresses import SECTOR_BYTES
 from simulator.simt.warp.copies import Layout
 from simulator.simt.warp.fma import fma_program
@@ -36,6 +36,7 @@ class Loop:
     pipe: TilePipe
     item_bytes: int  # of an operand in shared memory
     layout: Layout
+    alignment: Alignment
     blocks: int
 
     def program(self) -> BlockProgram:
@@ -43,7 +44,7 @@ class Loop:
         if self.pipe == "wgmma":
             return wgmma_program(self.tile, self.item_bytes, self.rates)
         if self.pipe == "mma":
-            return mma_program(self.tile, self.item_bytes, self.rates, self.layout)
+            return mma_program(self.tile, self.item_bytes, self.rates, self.layout, self.alignment)
         return fma_program(self.tile, self.item_bytes, self.rates, self.layout)
 
     def k_tiles(self, program: BlockProgram) -> int:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import lcm
 
 from simulator.machines.simt import WARP_THREADS
-from simulator.simt.tiles import Tile
+from simulator.simt.tiles import VECTOR_BYTES, Tile
 from simulator.simt.warp.addresses import SECTOR_BYTES, WAVEFRONT_BYTES
-from simulator.simt.warp.copies import VECTOR_BYTES
 from simulator.simt.warp.fma import LOOP, SETUP
 from simulator.simt.warp.instructions import (
     Barrier,

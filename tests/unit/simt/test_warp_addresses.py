@@ -79,4 +79,23 @@ def test_copies_cover_the_k_tile_once(shape: tuple[int, int, int], warps: int, a
     ]
     ks = range(k_bytes) if along_k else range(k_bytes // item)
     assert sorted(covered) == [(row, k) for row in range(extent) for k in ks]
-    assert 32 * sum(copy.sectors for copy in copies) == extent * k_bytes
+    accesses = [access for copy in copies for access in copy.accesses]
+    assert len(accesses) == len(copies)
+    assert 32 * sum(access.sectors for access in accesses) == extent * k_bytes
+
+
+@pytest.mark.parametrize("alignment", [8, 4, 2, 1])
+@pytest.mark.parametrize("along_k", [True, False])
+def test_narrow_accesses_bring_each_sector_once(along_k: bool, alignment: int) -> None:
+    """128 rows of 64 bytes, or 32 of 256: row r starts r times the alignment after a sector."""
+    operand = Operand(128, 64, 2, along_k, alignment)
+    rows, row_bytes = (128, 64) if along_k else (32, 256)
+    copies = [copy for warp in range(4) for copy in operand.copies(4, warp, 16)]
+    accesses = [access for copy in copies for access in copy.accesses]
+    assert len(accesses) == len(copies) * 16 // alignment
+    sectors = sum(-(-(row * alignment % 32 + row_bytes) // 32) for row in range(rows))
+    assert sum(access.sectors for access in accesses) == sectors
+    # A wavefront brings 128 bytes at most, takes them at most, and looks up one line.
+    assert sum(access.returned for access in accesses) >= 128 * 64 // 128
+    assert sum(access.stored for access in accesses) >= 128 * 64 // 128
+    assert all(1 <= access.lines <= 2 * 32 for access in accesses)

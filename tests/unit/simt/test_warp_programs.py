@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from simulator.machines.simt import WARP_THREADS
-from simulator.simt.tiles import PlacedTile, catalogue, thread_tile
+from simulator.simt.tiles import ALIGNED, Alignment, PlacedTile, catalogue, thread_tile
 from simulator.simt.warp import Layout, loop_of
 from simulator.simt.warp.instructions import PIPE_OF, BlockProgram, Instruction, Op, Pipe, WarpProgram
 from simulator.simt.warp.sm import Sm
@@ -28,16 +28,31 @@ MACHINES = [
 ]
 LAYOUTS = [Layout(True, True), Layout(True, False), Layout(False, True), Layout(False, False)]
 ALL_LAYOUTS = [("v100", "float32"), ("a100_40", "bfloat16")]
+# Rows of operands and results that are less aligned than 16 bytes.
+LESS = [
+    ("v100", "float16", LAYOUTS[0], Alignment(2, 4)),
+    ("v100", "float16", LAYOUTS[3], Alignment(4, 2)),
+    ("a100_40", "bfloat16", LAYOUTS[0], Alignment(8, 2)),
+    ("a100_40", "bfloat16", LAYOUTS[1], Alignment(4, 4)),
+    ("a100_40", "bfloat16", LAYOUTS[0], Alignment(2, 8)),
+    ("a100_40", "bfloat16", LAYOUTS[3], Alignment(2, 2)),
+    ("a100_40", "int8", LAYOUTS[0], Alignment(1, 4)),
+    ("h100", "bfloat16", LAYOUTS[0], Alignment(16, 2)),
+    ("h100", "bfloat16", LAYOUTS[2], Alignment(4, 16)),
+]
 CASES = [
-    (name, dtype, layout)
-    for name, dtype in MACHINES
-    for layout in (LAYOUTS if (name, dtype) in ALL_LAYOUTS else LAYOUTS[:1])
+    *(
+        (name, dtype, layout, ALIGNED)
+        for name, dtype in MACHINES
+        for layout in (LAYOUTS if (name, dtype) in ALL_LAYOUTS else LAYOUTS[:1])
+    ),
+    *LESS,
 ]
 
 
-def some_tiles(machine, dtype: str) -> list[PlacedTile]:
+def some_tiles(machine, dtype: str, alignment: Alignment) -> list[PlacedTile]:
     """The first, the last, a sliced and a narrow tile of a catalogue."""
-    tiles = catalogue(machine, dtype)
+    tiles = catalogue(machine, dtype, alignment)
     narrow = min(tiles, key=lambda placed: placed.tile.block_m * placed.tile.block_n)
     sliced = max(tiles, key=lambda placed: placed.tile.slices)
     return list(dict.fromkeys([tiles[0], tiles[-1], sliced, narrow]))
@@ -46,9 +61,9 @@ def some_tiles(machine, dtype: str) -> list[PlacedTile]:
 class Run:
     """A simulated tile and the instructions that its warps should have issued."""
 
-    def __init__(self, machine, placed: PlacedTile, layout: Layout) -> None:
+    def __init__(self, machine, placed: PlacedTile, layout: Layout, results: int) -> None:
         self.placed, self.blocks = placed, min(2, placed.occupancy.blocks)
-        self.loop: Loop = loop_of(machine, placed, self.blocks, layout)
+        self.loop: Loop = loop_of(machine, placed, self.blocks, layout, result_alignment=results)
         self.program: BlockProgram = self.loop.program()
         self.k_tiles = placed.tile.stages + 2
         self.code = [warp.unrolled(self.k_tiles) for warp in self.program.warps]
@@ -63,11 +78,12 @@ class Run:
                 yield from code
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2]}")
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(map(str, case)))
 def runs(request: pytest.FixtureRequest, load) -> list[Run]:
-    name, dtype, layout = request.param
+    name, dtype, layout, alignment = request.param
     machine = load(name)
-    return [Run(machine, placed, layout) for placed in some_tiles(machine, dtype)]
+    tiles = some_tiles(machine, dtype, alignment)
+    return [Run(machine, placed, layout, alignment.results) for placed in tiles]
 
 
 def test_instructions_issued_are_those_of_the_programs(runs: list[Run]) -> None:
@@ -98,13 +114,50 @@ def test_multiplies_are_m_times_n_times_k(runs: list[Run]) -> None:
 
 
 def test_bytes_of_global_memory(runs: list[Run]) -> None:
-    """Every operand byte of a k-tile crosses once, every result once, in whole sectors."""
+    """Every operand byte of a k-tile crosses once, every result once, in whole sectors: those that a row, or
+    what one instruction stores of it, begins and ends in, too. Row r starts r times the alignment after one,
+    if that is less than 16 bytes.
+    """
     for run in runs:
-        tile, item = run.placed.tile, run.placed.item_bytes
-        loaded = run.blocks * run.k_tiles * (tile.block_m + tile.block_n) * tile.k_bytes
-        stored = run.blocks * tile.block_m * tile.block_n * (4 if item == 1 else item)
-        assert 32 * run.activity.sectors_in == loaded
-        assert 32 * run.activity.sectors_out == stored
+        tile, item, loop = run.placed.tile, run.placed.item_bytes, run.loop
+        loaded = 0
+        for extent, along_k in zip((tile.block_m, tile.block_n), loop.layout, strict=True):
+            rows, row_bytes = (extent, tile.k_bytes) if along_k else (tile.k_bytes // item, extent * item)
+            loaded += sum(sectors_of(row * (loop.alignment.operands % 16), row_bytes) for row in range(rows))
+        assert run.activity.sectors_in == run.blocks * run.k_tiles * loaded
+        size = 4 if item == 1 else item
+        stored = tile.block_m * tile.block_n * size // 32
+        if loop.alignment.results < 16:
+            row_bytes = tile.warp_n * size
+            piece = min(row_bytes, WARP_THREADS * loop.alignment.results)
+            stored = tile.math_warps * sum(
+                sectors_of(row * loop.alignment.results + start, piece)
+                for row in range(tile.warp_m)
+                for start in range(0, row_bytes, piece)
+            )
+        assert run.activity.sectors_out == run.blocks * stored
+
+
+def sectors_of(start: int, size: int) -> int:
+    return (start + size - 1) // 32 - start // 32 + 1
+
+
+def test_accesses_of_global_memory_are_as_wide_as_rows_are_aligned(runs: list[Run]) -> None:
+    for run in runs:
+        tile, loop = run.placed.tile, run.loop
+        if run.placed.pipe != "mma":
+            continue
+        body = [instruction for warp in run.program.warps for instruction in warp.bodies[0]]
+        accesses = [i for i in body if i.op in (Op.LDG, Op.COPY)]
+        k_tile = (tile.block_m + tile.block_n) * tile.k_bytes
+        assert len(accesses) * WARP_THREADS * loop.alignment.operands == k_tile
+        assert {i.op for i in accesses} == {
+            Op.COPY if loop.rates.asynchronous_copies and loop.alignment.operands >= 4 else Op.LDG
+        }
+        stores = [i for warp in run.program.warps for i in warp.epilogue if i.op is Op.STG]
+        size = 4 if run.placed.item_bytes == 1 else run.placed.item_bytes
+        stored = tile.block_m * tile.block_n * size
+        assert len(stores) * WARP_THREADS * loop.alignment.results == stored
 
 
 def test_bytes_of_shared_memory(runs: list[Run]) -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from simulator.simt.tiles import catalogue
+from simulator.simt.tiles import ALIGNED, Alignment, catalogue
 from simulator.simt.warp import loop_of
 from simulator.simt.warp.instructions import (
     Barrier,
@@ -95,19 +95,24 @@ def test_cycle_by_cycle(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "dtype"),
+    ("machine", "dtype", "alignment"),
     [
-        ("p100", "float32"),
-        ("v100", "float32"),
-        ("v100", "float16"),
-        ("a100_40", "bfloat16"),
-        ("h100", "bfloat16"),
+        ("p100", "float32", ALIGNED),
+        ("v100", "float32", ALIGNED),
+        ("v100", "float16", ALIGNED),
+        ("a100_40", "bfloat16", ALIGNED),
+        ("h100", "bfloat16", ALIGNED),
+        ("v100", "float16", Alignment(4, 2)),
+        ("a100_40", "bfloat16", Alignment(8, 4)),
+        ("a100_40", "bfloat16", Alignment(2, 2)),
+        ("h100", "bfloat16", Alignment(4, 8)),
     ],
 )
-def test_tiles_cycle_by_cycle(load, machine: str, dtype: str) -> None:
+def test_tiles_cycle_by_cycle(load, machine: str, dtype: str, alignment: Alignment) -> None:
     gpu = load(machine)
-    placed = min(catalogue(gpu, dtype), key=lambda p: p.tile.block_m * p.tile.block_n)
-    loop = loop_of(gpu, placed, blocks := min(2, placed.occupancy.blocks))
+    placed = min(catalogue(gpu, dtype, alignment), key=lambda p: p.tile.block_m * p.tile.block_n)
+    blocks = min(2, placed.occupancy.blocks)
+    loop = loop_of(gpu, placed, blocks, result_alignment=alignment.results)
     assert_same(loop.core, loop.program(), blocks, placed.tile.stages)
 
 
