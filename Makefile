@@ -12,8 +12,9 @@ PEERS_PYTHON ?= python3.11
 run: $(VENV)/.installed
 	$(BIN)/pulsetrain run --out $(OUT)
 
+# Random programs are the same in every run of `test`, and others in every run of `test-all`.
 test: lint
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=ci
 
 test-all: lint
 	$(BIN)/python -m pytest -n 2
