@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.compiler.tensors import ITEM_LOG2, Geometry, matrix_shape
-from simulator.graph import ITEM_BYTES, Location
+from simulator.compiler.tensors import Geometry, Matrix
+from simulator.graph import Location
 from simulator.isa import Flag, Function
 from simulator.program import Operation, Space
 
@@ -36,24 +36,11 @@ class Step(IntEnum):
 
 
 @dataclass(eq=False)
-class Value:
+class Value(Matrix):
     """A tensor, however a machine cuts it. ``whole_rows``: its blocks are not cut between rows."""
 
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
     whole_rows: bool
     number: int  # among all tensors of the compilation
-    rows: int = field(init=False)
-    cols: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rows, self.cols = matrix_shape(self.shape)
-
-    @property
-    def item(self) -> int:
-        """log2 of the element's bytes."""
-        return ITEM_LOG2[ITEM_BYTES[self.dtype]]
 
 
 class Run(NamedTuple):

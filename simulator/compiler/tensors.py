@@ -63,17 +63,12 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 @dataclass(eq=False)
-class Tensor:
-    """A value in the unified buffer, ``rows`` x ``cols``, in blocks of ``group`` panels x ``chunk`` rows."""
+class Matrix:
+    """A tensor as it lies in memory: ``rows`` x ``cols``."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    line: int
-    chunk: int
-    group: int
-    number: int = 0  # among all tensors of the compilation
-    first_block: int = 0  # index of block 0 among all blocks of the compilation
     rows: int = field(init=False)
     cols: int = field(init=False)
 
@@ -84,6 +79,17 @@ class Tensor:
     def item(self) -> int:
         """log2 of the element's bytes."""
         return ITEM_LOG2[ITEM_BYTES[self.dtype]]
+
+
+@dataclass(eq=False)
+class Tensor(Matrix):
+    """A value in the unified buffer, in blocks of ``group`` panels x ``chunk`` rows."""
+
+    line: int
+    chunk: int
+    group: int
+    number: int = 0  # among all tensors of the compilation
+    first_block: int = 0  # index of block 0 among all blocks of the compilation
 
     @property
     def panels(self) -> int:

@@ -69,28 +69,17 @@ def considered(
 
     Shapes: ``shape`` is the columns of m, k and n; ``tiles`` has an entry per kernel.
     """
-    mask = _considered(generation, kind, tiles, kernels, shape, sms)
-    return mask | ~mask.any(axis=1, keepdims=True)
-
-
-def _considered(
-    generation: Generation,
-    kind: Kind,
-    tiles: Sequence[str],
-    kernels: Candidates,
-    shape: tuple[Cells, Cells, Cells],
-    sms: int,
-) -> npt.NDArray[np.bool_]:
     if generation == "pascal" and kind == "float32":
-        return _of_pascal(tiles, kernels, shape)
-    if generation == "ampere" and kind == "float32":
-        return _of_float32(tiles, kernels, shape, sms)
-    if generation == "ampere" and kind == "tensor":
-        return _of_tensor_cores(kernels, shape, sms)
-    mask = np.ones((len(shape[0]), len(kernels)), bool)
-    if generation == "volta" and kind == "float32":
-        mask &= np.array(tiles) != _NOT_ON_VOLTA
-    return mask
+        mask = _of_pascal(tiles, kernels, shape)
+    elif generation == "ampere" and kind == "float32":
+        mask = _of_float32(tiles, kernels, shape, sms)
+    elif generation == "ampere" and kind == "tensor":
+        mask = _of_tensor_cores(kernels, shape, sms)
+    else:
+        mask = np.ones((len(shape[0]), len(kernels)), bool)
+        if generation == "volta" and kind == "float32":
+            mask &= np.array(tiles) != _NOT_ON_VOLTA
+    return mask | ~mask.any(axis=1, keepdims=True)
 
 
 def believed(generation: Generation, kind: Kind, tiles: Sequence[str]) -> Cells:
